@@ -1,0 +1,21 @@
+"""rawkit: the helpers behind the RAW denoising notebooks.
+
+`import rawkit` needs NumPy alone.  What needs MegEngine or matplotlib is
+imported by name: `rawkit.model`, `rawkit.train`, `rawkit.view`, ...
+"""
+
+from .bayer import pack_bayer, unpack_bayer
+from .binio import find_dataset, open_patches, outputs_folder, write_patches
+from .score import megcup_score, normalized_l1, psnr
+
+__all__ = [
+    "find_dataset",
+    "megcup_score",
+    "normalized_l1",
+    "open_patches",
+    "outputs_folder",
+    "pack_bayer",
+    "psnr",
+    "unpack_bayer",
+    "write_patches",
+]

@@ -1,0 +1,106 @@
+"""The competition's score and its parts, computed in float64.
+
+References
+----------
+MegCup 2022, RAW denoising: score = 5 log10(100 / mean_i d_i) with
+d_i = mean|pred_i - gt_i| / sqrt(mean gt_i) over patches i, in DN of 0..65535.
+"""
+
+import numpy as np
+
+
+def _patch_pairs(pred, gt):
+    """Check two stacks of patches; yield them one by one as float64 pairs."""
+    if pred.shape != gt.shape or len(pred.shape) != 3:
+        raise ValueError(
+            "pred and gt need one shape (N, H, W), found %s and %s"
+            % (tuple(pred.shape), tuple(gt.shape))
+        )
+    if len(pred) == 0:
+        raise ValueError("no patches to score: shape %s" % (tuple(pred.shape),))
+    for i in range(len(pred)):  # one at a time: the files can be larger than memory
+        pair = np.asarray(pred[i], np.float64), np.asarray(gt[i], np.float64)
+        for name, patch in zip(("pred", "gt"), pair):
+            if not np.isfinite(patch).all():
+                raise ValueError("patch %d of %s holds NaN or infinity" % (i, name))
+        yield pair
+
+
+def normalized_l1(pred, gt):
+    """Mean absolute error of each patch over the root of its brightness.
+
+    Photon noise grows with the square root of the signal, so this weighs dark
+    and bright patches alike.  Smaller is better.
+
+    Parameters
+    ----------
+    pred, gt : arrays, shape (N, H, W), any real dtype, DN in 0-65535
+        Converted to float64 before they are subtracted: uint16 would wrap.
+
+    Returns
+    -------
+    ndarray, shape (N,), float64, unit sqrt(DN)
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, a value is not finite, or a gt patch has mean 0,
+        where the score is undefined.
+
+    Examples
+    --------
+    >>> normalized_l1(np.full((1, 2, 2), 90.0), np.full((1, 2, 2), 100.0)).tolist()
+    [1.0]
+    """
+    errors = []
+    for i, (p, g) in enumerate(_patch_pairs(pred, gt)):
+        brightness = g.mean()
+        if brightness <= 0:
+            raise ValueError(
+                "patch %d of gt has mean %g: the score divides by its root and is undefined"
+                % (i, brightness)
+            )
+        errors.append(np.abs(p - g).mean() / np.sqrt(brightness))
+    return np.array(errors)
+
+
+def megcup_score(pred, gt):
+    """The competition's score.  Larger is better; +0.1 is 4.5 % less error.
+
+    Parameters, errors: as `normalized_l1`.
+
+    Returns
+    -------
+    float
+        5 log10(100 / mean of `normalized_l1`); infinity for a perfect answer.
+
+    Examples
+    --------
+    >>> megcup_score(np.full((1, 2, 2), 90.0), np.full((1, 2, 2), 100.0))
+    10.0
+    """
+    mean = normalized_l1(pred, gt).mean()
+    return float(5 * np.log10(100 / mean)) if mean > 0 else float("inf")
+
+
+def psnr(pred, gt, peak=65535.0):
+    """Peak signal-to-noise ratio of each patch.
+
+    Parameters
+    ----------
+    pred, gt : arrays, shape (N, H, W), any real dtype
+    peak : float
+        The largest possible value, in the same unit (DN by default).
+
+    Returns
+    -------
+    ndarray, shape (N,), float64, in dB; infinity where pred equals gt
+
+    Examples
+    --------
+    >>> psnr(np.zeros((1, 2, 2)), np.full((1, 2, 2), 6553.5)).round(6).tolist()
+    [20.0]
+    """
+    mse = np.array([np.square(p - g).mean() for p, g in _patch_pairs(pred, gt)])
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(peak**2 / mse)
