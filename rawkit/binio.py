@@ -47,7 +47,8 @@ def open_patches(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            "%s: found %s, expected a patch file" % (path, "a folder" if path.is_dir() else "no file")
+            "%s: found %s, expected a patch file"
+            % (path, "a folder" if path.is_dir() else "no file")
         )
     size = path.stat().st_size
     if size == 0 or size % PATCH_BYTES:
@@ -136,7 +137,7 @@ class atomic_file:
             raise OSError(
                 "%s: found a folder that cannot be written (%s), expected a writable one"
                 % (self.path, error.strerror)
-            )
+            ) from None
         # mkstemp makes private files; a result is as public as any other file
         mask = os.umask(0)
         os.umask(mask)
@@ -188,7 +189,12 @@ def find_dataset():
     if not any((folder / name).is_file() for name in names):
         raise FileNotFoundError(
             "%s (%s): found %s, expected %s"
-            % (folder, reason, "no such file" if folder.is_dir() else "no folder", " or ".join(names))
+            % (
+                folder,
+                reason,
+                "no such file" if folder.is_dir() else "no folder",
+                " or ".join(names),
+            )
         )
     return Dataset(folder, reason)
 
