@@ -19,6 +19,8 @@ TRAIN_INPUT = "competition_train_input.0.2.bin"
 TRAIN_GT = "competition_train_gt.0.2.bin"
 TEST_INPUT = "competition_test_input.0.2.bin"
 TEST_GT = "competition_test_gt.0.2.bin"  # synthetic sets only; the real one was never published
+NAMES = (TRAIN_INPUT, TRAIN_GT, TEST_INPUT, TEST_GT)
+GT_OF = {TRAIN_INPUT: TRAIN_GT, TEST_INPUT: TEST_GT}
 
 ROOT = Path(__file__).resolve().parents[1]  # the checkout
 MEGSTUDIO = Path("/home/megstudio")
