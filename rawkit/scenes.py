@@ -1,0 +1,286 @@
+"""Clean linear scenes: dead leaves with textures and print, and unprocessed photographs.
+
+A scene is linear light, float32 (H, W, 3), about 0-1, before optics and sensor.
+
+References
+----------
+Lee, Mumford, Huang: "Occlusion models for natural images: a statistical study of
+a scale-invariant dead leaves model", Int. J. Computer Vision 2001.
+Achddou, Gousseau, Ladjal: "Synthetic images as a regularity prior for image
+restoration neural networks", SSVM 2021.
+Brooks, Mildenhall, Xue, Chen, Sharlet, Barron: "Unprocessing images for learned
+raw denoising", CVPR 2019.
+"""
+
+import functools
+
+import numpy as np
+
+
+def random_color(rng, dark=0.02):
+    """A reflectance: mostly muted colours, from nearly black to white."""
+    value = np.exp(rng.uniform(np.log(dark), 0))
+    tint = rng.dirichlet(np.full(3, rng.choice([2.0, 8.0, 60.0])))
+    return (value * tint / tint.max()).astype(np.float32)
+
+
+def fractal_noise(rng, size, slope):
+    """Noise whose amplitude falls with frequency**-slope; mean 0, deviation 1."""
+    fy = np.fft.fftfreq(size)[:, None].astype(np.float32)
+    fx = np.fft.rfftfreq(size)[None].astype(np.float32)
+    frequency = np.sqrt(fx * fx + fy * fy)
+    frequency[0, 0] = 1
+    spectrum = rng.standard_normal((2,) + frequency.shape, np.float32)
+    spectrum = (spectrum[0] + 1j * spectrum[1]) * frequency ** np.float32(-slope)
+    spectrum[0, 0] = 0
+    noise = np.fft.irfft2(spectrum, s=(size, size)).astype(np.float32)
+    return noise / noise.std()
+
+
+def _pattern(rng, y, x, clouds):
+    """A texture in 0-1 over the coordinates y (h, 1) and x (1, w), or None for flat."""
+    kind = rng.choice(6, p=[0.3, 0.2, 0.15, 0.12, 0.13, 0.1])
+    angle = rng.uniform(0, np.pi)
+    u = np.cos(angle) * x + np.sin(angle) * y
+    if kind == 0:
+        return None
+    if kind == 1:  # a gradient
+        return 0.5 + u / (2 * np.abs(u).max() + 1)
+    if kind == 2:  # clouds or grain
+        cloud = clouds[rng.integers(len(clouds))]
+        h, w = u.shape
+        top, left = rng.integers(0, len(cloud) - h + 1), rng.integers(0, len(cloud) - w + 1)
+        return np.clip(0.5 + 0.25 * cloud[top : top + h, left : left + w], 0, 1)
+    period = np.exp(rng.uniform(np.log(3), np.log(40)))
+    wave = np.sin(u * (2 * np.pi / period) + rng.uniform(0, 6))
+    if kind == 3:  # soft stripes
+        return 0.5 + 0.5 * wave
+    if kind == 5:  # checks
+        v = np.cos(angle) * y - np.sin(angle) * x
+        wave = wave * np.sin(v * (2 * np.pi / period))
+    return np.clip(0.5 + wave * rng.uniform(1, 4), 0, 1)  # stripes or checks with edges
+
+
+def _leaf(rng, canvas, radius, clouds):
+    """Draw one leaf over the canvas: a disc, ellipse, rectangle, bar or polygon."""
+    size = canvas.shape[0]
+    cy, cx = rng.uniform(-0.3 * radius, size + 0.3 * radius, 2)
+    edge = rng.choice([0.5, 1.0, 3.0]) * np.exp(rng.uniform(-0.3, 0.3))
+    reach = radius + 2 * edge
+    top, left = max(int(cy - reach), 0), max(int(cx - reach), 0)
+    bottom, right = min(int(cy + reach) + 2, size), min(int(cx + reach) + 2, size)
+    if bottom - top < 1 or right - left < 1:
+        return
+    y = np.arange(top, bottom, dtype=np.float32)[:, None] - np.float32(cy)
+    x = np.arange(left, right, dtype=np.float32)[None] - np.float32(cx)
+    angle = rng.uniform(0, np.pi)
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    u, v = c * x + s * y, c * y - s * x
+    narrow = np.float32(np.exp(rng.uniform(np.log(0.04 if rng.random() < 0.3 else 0.3), 0)))
+    kind = rng.integers(4)
+    if kind == 0:
+        inside = radius - np.sqrt(u * u + v * v)
+    elif kind == 1:
+        inside = (radius - np.sqrt(u * u + (v / narrow) ** 2)) * narrow
+    elif kind == 2:
+        inside = np.minimum(0.8 * radius - np.abs(u), 0.6 * radius * narrow - np.abs(v))
+    else:
+        inside = radius - np.abs(u)
+        for turn in rng.uniform(0, 2 * np.pi, rng.integers(3, 7)):
+            inside = np.minimum(
+                inside, 0.6 * radius - np.float32(np.cos(turn)) * u - np.float32(np.sin(turn)) * v
+            )
+    alpha = np.clip(0.5 + inside / np.float32(edge), 0, 1)[..., None]
+    color = random_color(rng)
+    pattern = _pattern(rng, y, x, clouds)
+    if pattern is not None:
+        other = random_color(rng) if rng.random() < 0.4 else color * rng.uniform(0.4, 1.3)
+        color = color + pattern[..., None].astype(np.float32) * (other - color).astype(np.float32)
+    view = canvas[top:bottom, left:right]
+    view += alpha * (color - view)
+
+
+@functools.lru_cache(maxsize=32)
+def _font(size):
+    from PIL import ImageFont
+
+    try:
+        return ImageFont.load_default(size)
+    except TypeError:  # Pillow before 10.1: one small bitmap font
+        return ImageFont.load_default()
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?&%#@+-()"
+
+
+def _print_mask(rng, size):
+    """Lines of print, Latin letters or made-up signs of strokes; (size, size) in 0-1."""
+    from PIL import Image, ImageDraw
+
+    mask = Image.new("L", (size, size))
+    draw = ImageDraw.Draw(mask)
+    height = int(np.exp(rng.uniform(np.log(7), np.log(48))))
+    signs = rng.random() < 0.4
+    y = int(rng.integers(-height, height))
+    bottom = size if rng.random() < 0.6 else int(rng.integers(height, size))
+    left = int(rng.integers(-height, size // 2))
+    while y < bottom:
+        if signs:
+            for x in range(left, size, int(height * 1.1) + 1):
+                for _ in range(rng.integers(4, 9)):
+                    a, b = rng.uniform(0.05, 0.95, 2) * height
+                    length = rng.uniform(0.2, 0.9) * height
+                    end = [(0, length), (length, 0), (length / 2, length / 2)][rng.integers(3)]
+                    line = [x + a, y + b, min(x + a + end[0], x + height), y + b + end[1]]
+                    draw.line(line, fill=255, width=max(height // 12, 1))
+        else:
+            text = "".join(rng.choice(list(LETTERS + "   "), 2 * size // height + 2))
+            draw.text((left, y), text, fill=255, font=_font(height))
+        y += int(height * 1.35)
+    angle = rng.normal(0, 4) if rng.random() < 0.7 else rng.uniform(0, 360)
+    mask = mask.rotate(angle, Image.BILINEAR)
+    return np.asarray(mask, np.float32)[..., None] / 255
+
+
+def procedural_scene(rng, size):
+    """Dead leaves with textures, soft and sharp edges, gradients, lines and print.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    size : int, pixels
+
+    Returns
+    -------
+    ndarray, shape (size, size, 3), float32, linear light in 0-1
+    """
+    clouds = [fractal_noise(rng, size, slope) for slope in rng.uniform(0.4, 1.8, 2)]
+    ramp = np.linspace(-1, 1, size, dtype=np.float32)
+    light = 1 + rng.uniform(-0.4, 0.4) * ramp[:, None] + rng.uniform(-0.4, 0.4) * ramp
+    canvas = np.empty((size, size, 3), np.float32)
+    canvas[:] = random_color(rng)
+    largest = size * rng.uniform(0.15, 0.7)
+    smallest = rng.uniform(2, 12)
+    number = int(np.exp(rng.uniform(np.log(4), np.log(160))))
+    # radii with density r**-3, which looks alike at every scale
+    radii = smallest / np.sqrt(1 - rng.random(number) * (1 - (smallest / largest) ** 2))
+    if rng.random() < 0.5:
+        radii = np.sort(radii)[::-1]  # large ones behind: small things stay visible
+    for radius in radii:
+        _leaf(rng, canvas, radius, clouds)
+    if rng.random() < 0.35:
+        canvas += _print_mask(rng, size) * (random_color(rng) - canvas)
+    canvas *= light[..., None]
+    return canvas
+
+
+def load_photos(files, size=256, report=print):
+    """Read photographs; what cannot be used is skipped with a line each.
+
+    Parameters
+    ----------
+    files : list of Path
+    size : int
+        A usable photograph is at least this wide and high, after enlarging by at most 1.5.
+    report : callable taking a str
+
+    Returns
+    -------
+    list of PIL.Image, mode RGB; may be empty
+    """
+    from PIL import Image
+
+    photos = []
+    for path in files:
+        try:
+            with Image.open(path) as image:
+                image.load()
+                mode, photo = image.mode, image
+        except (OSError, ValueError, SyntaxError) as error:
+            report("%s: skipped, not a readable photograph (%s)" % (path, type(error).__name__))
+            continue
+        if mode not in ("RGB", "L"):
+            report("%s: skipped, found colour mode %s, expected RGB or L" % (path, mode))
+        elif 1.5 * min(photo.size) < size:
+            report("%s: skipped, found %d x %d pixels, too small" % ((path,) + photo.size))
+        else:
+            photos.append(photo.convert("RGB"))
+    return photos
+
+
+def photo_scene(rng, photos, size, scale=(0.4, 1.3)):
+    """Cut a scene from a photograph and bring it back to linear light.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    photos : list of PIL.Image
+    size : int, pixels
+    scale : (low, high)
+        Resampling factor, log-uniform; small ones hide the photograph's own
+        noise and give fine detail, large ones look like soft optics.
+
+    Returns
+    -------
+    ndarray, shape (size, size, 3), float32, linear light in 0-1
+    """
+    from PIL import Image
+
+    photo = photos[rng.integers(len(photos))]
+    fits = size / min(photo.size)
+    factor = max(np.exp(rng.uniform(*np.log(scale))), fits)
+    side = size / factor
+    left, top = (rng.uniform(0, max(n - side, 0)) for n in photo.size)
+    box = (left, top, min(left + side, photo.width), min(top + side, photo.height))
+    pixels = np.asarray(photo.resize((size, size), Image.BICUBIC, box=box), np.float32) / 255
+    if rng.random() < 0.5:
+        pixels = pixels[:, ::-1]
+    pixels = np.rot90(pixels, rng.integers(4))
+    # inverse of a global tone curve (smoothstep), then of the display's gamma
+    pixels = 0.5 - np.sin(np.arcsin(1 - 2 * np.clip(pixels, 0, 1)) / 3)
+    linear = np.power(pixels, np.float32(2.2))
+    return np.ascontiguousarray(linear[..., rng.permutation(3)])
+
+
+def blur(rgb, sigma):
+    """Blur with a Gaussian, edges extended.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (H, W, C), float32
+    sigma : float, pixels; below 0.15 nothing is done
+
+    Returns
+    -------
+    ndarray, the same shape, float32
+    """
+    if sigma < 0.15:
+        return rgb
+    reach = int(np.ceil(3 * sigma))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).astype(np.float32)
+    taps /= taps.sum()
+    for axis in (0, 1):
+        width = [(0, 0)] * 3
+        width[axis] = (reach, reach)
+        padded = np.pad(rgb, width, mode="edge")
+        length = rgb.shape[axis]
+        parts = (np.take(padded, range(k, k + length), axis) for k in range(len(taps)))
+        rgb = sum(tap * part for tap, part in zip(taps, parts))
+    return rgb
+
+
+def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0):
+    """Keep one colour a pixel: RGGB; red and blue as weak as white balance will undo.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (H, W, 3)
+
+    Returns
+    -------
+    ndarray, shape (H, W), float32
+    """
+    mosaic = np.array(rgb[..., 1], np.float32)
+    mosaic[::2, ::2] = rgb[::2, ::2, 0] / red_gain
+    mosaic[1::2, 1::2] = rgb[1::2, 1::2, 2] / blue_gain
+    return mosaic
