@@ -11,7 +11,6 @@ Python 3.10 that MegEngine needs and fills the folder .venv beside this file.
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 
@@ -40,18 +39,32 @@ def check_platform():
         )
 
 
+def works(uv, environment):
+    try:  # a version manager's stand-in can be on the path and lead nowhere
+        return not subprocess.call(
+            uv + ["--version"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return False
+
+
 def find_uv():
     """The command that starts uv; fetched into .uv where there is none."""
-    if shutil.which("uv"):
+    if works(["uv"], os.environ):
         return ["uv"], os.environ
     # --target leaves the user's own Python alone and works where that is protected
     environment = dict(os.environ, PYTHONPATH=PRIVATE_UV)
-    if not os.path.isdir(os.path.join(PRIVATE_UV, "uv")):
+    uv = [sys.executable, "-m", "uv"]
+    if not works(uv, environment):
         print("Fetching uv, the installer, into .uv", flush=True)
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         if subprocess.call(pip + ["--target", PRIVATE_UV, "uv"]):
             stop("could not install uv with pip; install uv by hand, then run this again")
-    return [sys.executable, "-m", "uv"], environment
+    return uv, environment
 
 
 def set_up():

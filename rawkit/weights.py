@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from . import device  # noqa: F401  (before MegEngine: see there)
-from .binio import ROOT, atomic_file
+from .binio import ROOT, atomic_file, outputs_folder, show_path
 from .model import NETWORKS, count_parameters
 
+SHIPPED = ROOT / "data" / "weights" / "model.npz"
 META = "meta"  # the entry that holds the description
 
 
@@ -144,25 +145,27 @@ def load_model(path):
     return model, meta
 
 
-def shipped_weights():
-    """The weights that come with the suite.
+def find_weights():
+    """Decide which weights to use: your own baseline from notebook 02, else the shipped ones.
 
     Returns
     -------
-    Path
+    path : Path
+    reason : str
 
     Raises
     ------
     FileNotFoundError
-        If none are there.
+        If there are neither.
     """
-    path = ROOT / "data" / "weights" / "model.npz"
-    if not path.is_file():
-        raise FileNotFoundError(
-            "%s: found no weights that come with the suite; "
-            "name a file with --weights, or train one in notebook 02" % path
-        )
-    return path
+    own = outputs_folder() / "weights" / "baseline.npz"
+    if own.is_file():
+        return own, "your own, from notebook 02"
+    if SHIPPED.is_file():
+        return SHIPPED, "the weights that come with the suite; notebook 02 trains your own"
+    raise FileNotFoundError(
+        "%s: found no weights, expected those of notebook 02: run it first" % show_path(own)
+    )
 
 
 def sha256(path):
