@@ -5,13 +5,14 @@ imported by name: `rawkit.model`, `rawkit.train`, `rawkit.view`, ...
 """
 
 from .bayer import pack_bayer, unpack_bayer
-from .binio import find_dataset, open_patches, outputs_folder, write_patches
+from .binio import find_dataset, open_pairs, open_patches, outputs_folder, write_patches
 from .score import megcup_score, normalized_l1, psnr
 
 __all__ = [
     "find_dataset",
     "megcup_score",
     "normalized_l1",
+    "open_pairs",
     "open_patches",
     "outputs_folder",
     "pack_bayer",

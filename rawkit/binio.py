@@ -19,6 +19,8 @@ TRAIN_INPUT = "competition_train_input.0.2.bin"
 TRAIN_GT = "competition_train_gt.0.2.bin"
 TEST_INPUT = "competition_test_input.0.2.bin"
 TEST_GT = "competition_test_gt.0.2.bin"  # synthetic sets only; the real one was never published
+NAMES = (TRAIN_INPUT, TRAIN_GT, TEST_INPUT, TEST_GT)
+GT_OF = {TRAIN_INPUT: TRAIN_GT, TEST_INPUT: TEST_GT}
 
 ROOT = Path(__file__).resolve().parents[1]  # the checkout
 MEGSTUDIO = Path("/home/megstudio")
@@ -197,6 +199,46 @@ def find_dataset():
             )
         )
     return Dataset(folder, reason)
+
+
+def open_pairs(folder, noisy_name=TRAIN_INPUT):
+    """Open noisy patches and their ground truth.
+
+    Parameters
+    ----------
+    folder : str or Path
+    noisy_name : str
+        `TRAIN_INPUT` or `TEST_INPUT`.
+
+    Returns
+    -------
+    noisy, gt : read-only memory maps, shape (N, 256, 256), '<u2', DN
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `open_patches`, or if the two hold different numbers of patches.
+    """
+    noisy, gt = (open_patches(Path(folder) / name) for name in (noisy_name, GT_OF[noisy_name]))
+    if len(noisy) != len(gt):
+        raise ValueError(
+            "%s: found %d patches, expected %d as in %s"
+            % (Path(folder) / GT_OF[noisy_name], len(gt), len(noisy), noisy_name)
+        )
+    return noisy, gt
+
+
+def hold_out(count):
+    """How many pairs at the end are kept out of training: a quarter, at most 1024.
+
+    Of the competition's 8192 pairs these are the last 1024, as its finalists did.
+
+    Examples
+    --------
+    >>> hold_out(8192), hold_out(32)
+    (1024, 8)
+    """
+    return min(count // 4, 1024)
 
 
 def outputs_folder():

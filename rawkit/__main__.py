@@ -1,0 +1,120 @@
+"""The command line: python -m rawkit info | score | denoise | synth."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m rawkit", description="RAW denoising in the MegCup 2022 format."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.required = True
+
+    info = commands.add_parser("info", help="what a .bin file or a dataset folder holds")
+    info.add_argument("path", metavar="PATH", type=Path)
+
+    score = commands.add_parser("score", help="the competition's score of a prediction")
+    score.add_argument("pred", metavar="PRED.bin", type=Path)
+    score.add_argument("gt", metavar="GT.bin", type=Path)
+
+    denoise = commands.add_parser("denoise", help="denoise every patch of a file")
+    denoise.add_argument("noisy", metavar="IN.bin", type=Path)
+    denoise.add_argument("out", metavar="OUT.bin", type=Path)
+    denoise.add_argument("--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite")
+    denoise.add_argument(
+        "--self-ensemble", action="store_true", help="average over eight views; slower"
+    )
+
+    notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
+    notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
+    notebooks.add_argument(
+        "--save", action="store_true", help="also keep the outputs in the notebooks themselves"
+    )
+    return parser
+
+
+def _info(args):
+    from .binio import GT_OF, NAMES, open_pairs, open_patches
+
+    if args.path.is_dir():
+        paths = [args.path / name for name in NAMES if (args.path / name).is_file()]
+        if not paths:
+            raise FileNotFoundError(
+                "%s: found no file with a competition name, expected %s"
+                % (args.path, " or ".join(NAMES))
+            )
+    else:
+        paths = [args.path]
+    opened = {path.name: open_patches(path) for path in paths}
+    for name, patches in opened.items():
+        print(
+            "%s: %d patches of %d x %d uint16, %.1f MiB"
+            % ((name, len(patches)) + patches.shape[1:] + (patches.nbytes / 2**20,))
+        )
+        # a few patches tell the kind; a gigabyte need not be read for that
+        sample = patches[:: max(1, len(patches) // 64)]
+        print(
+            "  sampled %d patches: min %d, mean %.1f, max %d DN"
+            % (len(sample), sample.min(), sample.mean(), sample.max())
+        )
+    for noisy, gt in GT_OF.items():
+        if noisy in opened and gt in opened:
+            open_pairs(args.path, noisy)  # names a difference in number
+
+
+def _score(args):
+    from .binio import open_patches
+    from .score import megcup_score
+
+    pred, gt = open_patches(args.pred), open_patches(args.gt)
+    if len(pred) != len(gt):
+        raise ValueError(
+            "%s: found %d patches, expected %d as in %s" % (args.pred, len(pred), len(gt), args.gt)
+        )
+    try:
+        score = megcup_score(pred, gt)
+    except ValueError as error:
+        raise ValueError("%s against %s: %s" % (args.pred, args.gt, error)) from None
+    print("%d patches" % len(pred))
+    print("score %.4f" % score)
+
+
+def _denoise(args):
+    from .binio import open_patches, write_patches
+
+    patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
+    from .denoise import denoise_batches, track
+    from .weights import SHIPPED, load_model
+
+    model, _ = load_model(args.weights or SHIPPED)
+    batches = denoise_batches(model, patches, self_ensemble=args.self_ensemble)
+    write_patches(args.out, track(batches, len(patches)))
+    print("%s: %d patches" % (args.out, len(patches)))
+
+
+def _notebooks(args):
+    from .binio import outputs_folder, show_path
+    from .notebooks import run_notebooks
+
+    run_notebooks(args.names, args.save)
+    result = outputs_folder() / "submit" / "result.bin"
+    if result.is_file():
+        print("The submission: %s" % show_path(result))
+
+
+def main(arguments=None):
+    """Run one command; return the exit status, 0 or 2."""
+    args = _parser().parse_args(arguments)
+    commands = {"info": _info, "score": _score, "denoise": _denoise, "notebooks": _notebooks}
+    try:
+        commands[args.command](args)
+    except (ValueError, OSError) as error:
+        print("rawkit %s: %s" % (args.command, error), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Prediction: from noisy patches in DN to denoised patches in DN."""
+
+import numpy as np
+
+from . import device  # noqa: F401  (before MegEngine: see there)
+from .bayer import VIEWS, bayer_view, undo_bayer_view
+from .binio import WHITE_LEVEL
+
+import megengine  # isort: skip
+
+SCALE = 65536.0  # DN per unit of a network's input, as in the published code
+
+
+def predict(model, bayer):
+    """Run a network on mosaics, without rounding or clipping.
+
+    Parameters
+    ----------
+    model : megengine.module.Module
+        (N, 1, H, W) float32 in 0-1 to the same.
+    bayer : array, shape (N, H, W), any real dtype, DN
+
+    Returns
+    -------
+    ndarray, shape (N, H, W), float32, DN
+    """
+    noisy_01 = np.asarray(bayer, np.float32)[:, None] / np.float32(SCALE)
+    return model(megengine.Tensor(noisy_01)).numpy()[:, 0] * np.float32(SCALE)
+
+
+def predict_self_ensemble(model, bayer):
+    """Average a network's answers over the eight Bayer-preserving views.
+
+    Costs eight predictions.  Parameters and result as `predict`.
+    """
+    total = np.zeros(np.shape(bayer), np.float32)
+    for view in VIEWS:
+        total += undo_bayer_view(predict(model, bayer_view(np.asarray(bayer), view)), view)
+    return total / len(VIEWS)
+
+
+def to_uint16(pred, truncate=False):
+    """Turn predictions into file values.
+
+    Parameters
+    ----------
+    pred : array of float, DN
+    truncate : bool
+        Cut the fraction off instead of rounding, as the published code does;
+        the answer is then half a DN too dark on average.
+
+    Returns
+    -------
+    ndarray of uint16, same shape
+        Clipped to 0-65535.
+
+    Raises
+    ------
+    ValueError
+        If a prediction is NaN or infinite.
+    """
+    if not np.isfinite(pred).all():
+        raise ValueError("predictions hold NaN or infinity, expected numbers in 0-65535")
+    clipped = np.clip(pred, 0, WHITE_LEVEL)
+    return (clipped if truncate else np.rint(clipped)).astype(np.uint16)
+
+
+def denoise_batches(model, patches, batch_size=16, self_ensemble=False, truncate=False):
+    """Denoise patches batch by batch, for streams larger than memory.
+
+    Parameters
+    ----------
+    model : megengine.module.Module
+    patches : array, shape (N, H, W), uint16, DN
+        A memory map is read one batch at a time.
+    batch_size : int
+        How many go through the network at once; it does not change the answer.
+    self_ensemble : bool
+        Average over eight views: a little better, eight times slower.
+    truncate : bool
+        As in `to_uint16`.
+
+    Yields
+    ------
+    ndarray, shape (batch, H, W), uint16, DN
+    """
+    step = predict_self_ensemble if self_ensemble else predict
+    was_training = model.training
+    model.eval()
+    try:
+        for start in range(0, len(patches), batch_size):
+            yield to_uint16(step(model, patches[start : start + batch_size]), truncate)
+    finally:
+        model.train(was_training)
+
+
+def denoise(model, patches, progress=False, **options):
+    """Denoise patches; the whole answer at once.
+
+    Parameters
+    ----------
+    model, patches, **options : as `denoise_batches`
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W), uint16, DN
+    """
+    batches = denoise_batches(model, patches, **options)
+    return np.concatenate(list(track(batches, len(patches)) if progress else batches))
+
+
+def track(batches, total):
+    """Pass batches on and show on stderr how many patches are done.
+
+    Parameters
+    ----------
+    batches : iterable of arrays
+    total : int, patches
+
+    Yields
+    ------
+    the batches
+    """
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="patch") as bar:
+        for batch in batches:
+            yield batch
+            bar.update(len(batch))

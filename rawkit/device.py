@@ -1,0 +1,49 @@
+"""MegEngine, started once and quietly, on a GPU if there is one and else on the CPU.
+
+Everything in rawkit that needs MegEngine imports this first.
+"""
+
+import contextlib
+import os
+
+import numpy as np
+
+# MegEngine makes the processor flush tiny numbers to zero, which NumPy would report
+# with a warning when it first measures a float type: let it measure before.
+for _float in (np.float16, np.float32, np.float64):
+    np.finfo(_float)
+
+import megengine  # noqa: E402
+
+
+@contextlib.contextmanager
+def _quiet_stderr():
+    """Swallow what C code prints to stderr; Python's own errors still rise."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # no stderr to be quiet on
+        yield
+        return
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+# Without a GPU the first tensor prints a banner and debug lines about CUDA.
+with _quiet_stderr():
+    megengine.Tensor(0.0).numpy()
+
+
+def on_gpu():
+    """Whether tensors live on a GPU by default.
+
+    Returns
+    -------
+    bool
+    """
+    name = megengine.get_default_device()
+    return name.startswith("gpu") or (name.startswith("xpu") and megengine.is_cuda_available())

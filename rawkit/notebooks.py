@@ -1,0 +1,108 @@
+"""Run the notebooks in order, without a browser, and keep what they show as HTML."""
+
+import time
+from pathlib import Path
+
+from .binio import ROOT, atomic_file, outputs_folder, show_path
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def run_notebooks(names=None, save=False):
+    """Execute notebooks from top to bottom, each in a fresh kernel.
+
+    Each becomes an HTML page in the outputs folder, `report/`; the page needs
+    no network.
+
+    Parameters
+    ----------
+    names : list of str, or None
+        File names, or their beginnings ("02"); None runs all in order.
+    save : bool
+        Also write the outputs into the notebooks themselves: how the committed
+        outputs are made.
+
+    Returns
+    -------
+    list of Path
+        The pages.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a name fits no notebook.
+    ValueError
+        If a cell fails; its page shows where.
+    """
+    import nbformat
+
+    report = outputs_folder() / "report"
+    paths = _find(names)
+    pages = []
+    for i, path in enumerate(paths, start=1):
+        began = time.time()
+        notebook = nbformat.read(str(path), as_version=4)
+        error = _execute(notebook, "[%d/%d] %s" % (i, len(paths), path.stem))
+        page = report / (path.stem + ".html")
+        with atomic_file(page) as file:
+            file.write(_to_html(notebook).encode())
+        if error:
+            raise ValueError(
+                "%s: %s; the page up to there is %s" % (show_path(path), error, show_path(page))
+            )
+        if save:
+            with atomic_file(path) as file:
+                file.write((nbformat.writes(notebook).rstrip("\n") + "\n").encode())
+        print("%s  %.0f s" % (show_path(page), time.time() - began), flush=True)
+        pages.append(page)
+    return pages
+
+
+def _find(names):
+    every = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+    if not names:
+        return every
+    chosen = []
+    for name in names:
+        fitting = [path for path in every if path.name.startswith(Path(name).name)]
+        if not fitting:
+            raise FileNotFoundError(
+                "%s: found no such notebook, expected one of %s"
+                % (name, ", ".join(path.name for path in every))
+            )
+        chosen += fitting
+    return chosen
+
+
+def _execute(notebook, title):
+    """Run all cells with a progress bar; return an error's last line, or None."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    from tqdm import tqdm
+
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:  # what an earlier run left behind is not this run's
+        cell.outputs, cell.execution_count = [], None
+        cell.metadata.pop("execution", None)
+    with tqdm(total=len(code), desc=title, unit="cell", leave=False) as bar:
+        client = NotebookClient(
+            notebook,
+            timeout=None,
+            kernel_name="python3",
+            record_timing=False,
+            resources={"metadata": {"path": str(NOTEBOOKS)}},
+            on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            return "%s: %s" % (error.ename, error.evalue)
+    return None
+
+
+def _to_html(notebook):
+    from nbconvert import HTMLExporter
+
+    # the page must work offline: no script from elsewhere
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
+    return exporter.from_notebook_node(notebook)[0]

@@ -1,0 +1,367 @@
+"""The training loop, used by the notebooks, the ablations and the long runs alike."""
+
+import hashlib
+import random
+import time
+from collections import namedtuple
+
+import numpy as np
+
+from . import device  # noqa: F401  (before MegEngine: see there)
+from .bayer import crop_bayer
+from .binio import atomic_file, show_path
+from .denoise import SCALE
+from .weights import get_weights, load_arrays, save_arrays, set_weights
+
+import megengine  # isort: skip
+import megengine.autodiff  # isort: skip
+import megengine.functional as F  # isort: skip
+import megengine.optimizer  # isort: skip
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss became NaN or exploded."""
+
+
+History = namedtuple("History", "losses scores seconds resumed_at")
+
+
+def l1_loss(pred, gt):
+    """Mean absolute error: the published loss.  Tensors (N, 1, H, W), 0-1, to a scalar."""
+    return F.abs(pred - gt).mean()
+
+
+def score_loss(pred, gt):
+    """Mean absolute error of each image over the root of its brightness, like the score.
+
+    Parameters
+    ----------
+    pred, gt : tensors, shape (N, 1, H, W), 0-1
+
+    Returns
+    -------
+    scalar tensor
+        The mean of `rawkit.normalized_l1` over the batch, divided by 256 (the root
+        of 65536 DN).  An image of a mean below 1e-4 counts as 1e-4.
+    """
+    brightness = F.maximum(gt.mean(axis=(1, 2, 3)), 1e-4)
+    return (F.abs(pred - gt).mean(axis=(1, 2, 3)) / F.sqrt(brightness)).mean()
+
+
+def linear_decay(step, steps):
+    """Factor on the learning rate: from 1 down to 0 along a line, as published."""
+    return 1 - step / steps
+
+
+class PairBatches:
+    """Endless random batches from noisy and clean patches, cut from a memory map.
+
+    Parameters
+    ----------
+    noisy, gt : arrays, shape (N, 256, 256), uint16, DN
+        Memory maps stay on disk; only the crops are read.
+    batch_size : int
+    crop : int or None
+        Side of the random crops, in pixels, even; None takes whole patches.
+    views : bool
+        Mirror and transpose at random, keeping the Bayer pattern.
+    seed : int
+    index_fault : bool
+        The published code draws a random index and then ignores it: every batch
+        consists of the first `batch_size` patches.  On, that happens here too.
+
+    Yields
+    ------
+    noisy_01, gt_01 : ndarrays, shape (batch_size, 1, crop, crop), float32, DN / 65536
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape, or are fewer than the fault needs.
+    """
+
+    def __init__(
+        self, noisy, gt, batch_size=16, crop=None, views=False, seed=100, index_fault=False
+    ):
+        if noisy.shape != gt.shape:
+            raise ValueError("noisy is %s but gt is %s" % (noisy.shape, gt.shape))
+        if len(noisy) < (batch_size if index_fault else 1):
+            raise ValueError("found %d pairs, too few for batches of %d" % (len(noisy), batch_size))
+        self._pairs = noisy, gt
+        self._rng = random.Random(seed)
+        self.settings = {
+            "pairs": len(noisy),
+            "first_patch": hashlib.sha256(np.ascontiguousarray(noisy[0])).hexdigest()[:16],
+            "batch_size": batch_size,
+            "crop": crop or noisy.shape[-1],
+            "views": views,
+            "seed": seed,
+            "index_fault": index_fault,
+        }
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        size, count = self.settings["crop"], self.settings["batch_size"]
+        batch = np.empty((2, count, 1, size, size), np.float32)
+        for i in range(count):
+            index = self._rng.randint(0, self.settings["pairs"] - 1)
+            place = self._draw_place(size)
+            for images, patches in zip(batch, self._pairs):
+                patch = patches[i if self.settings["index_fault"] else index]
+                images[i, 0] = crop_bayer(patch, *place)
+        batch /= np.float32(SCALE)
+        return batch[0], batch[1]
+
+    def _draw_place(self, size):
+        """Where to cut: top, left, size, view.  Whole patches draw no numbers."""
+        view = self._rng.randrange(8) if self.settings["views"] else 0
+        height, width = self._pairs[0].shape[-2:]
+        # a mirrored axis needs one pixel more; without room for it, it is not mirrored
+        view &= ~(1 * (width == size) | 2 * (height == size))
+        room_y, room_x = height - size - (view >> 1 & 1), width - size - (view & 1)
+        top = 2 * self._rng.randint(0, room_y // 2) if room_y else 0
+        left = 2 * self._rng.randint(0, room_x // 2) if room_x else 0
+        return top, left, size, view
+
+    def state(self):
+        """Where the random sequence stands, as JSON can hold it."""
+        version, numbers, gauss = self._rng.getstate()
+        return [version, list(numbers), gauss]
+
+    def restore(self, state):
+        """Go back to a `state`."""
+        version, numbers, gauss = state
+        self._rng.setstate((version, tuple(numbers), gauss))
+
+
+def train(
+    model,
+    batches,
+    steps,
+    learning_rate=2e-4,
+    loss=l1_loss,
+    schedule=linear_decay,
+    ema_decay=None,
+    clip_norm=None,
+    checkpoint=None,
+    checkpoint_seconds=60,
+    validate=None,
+    validate_every=None,
+    progress=False,
+):
+    """Train a network with Adam.
+
+    An interrupted run goes on where its last checkpoint stands and ends with the
+    same weights as one that was never interrupted.  A finished run, or one made
+    with other settings, data or first weights, starts anew.
+
+    Parameters
+    ----------
+    model : a network of `rawkit.model`
+        Trained in place.  At the end it holds the averaged weights if `ema_decay`
+        is given.
+    batches : iterator
+        Gives (noisy_01, gt_01), has `settings`, `state()` and `restore()`:
+        `PairBatches` or its like.
+    steps : int
+    learning_rate : float
+    loss : function (pred, gt) -> scalar tensor
+    schedule : function (step, steps) -> factor on the learning rate
+    ema_decay : float or None
+        Keep an exponential moving average of the weights, for example 0.999.
+    clip_norm : float or None
+        Scale the gradient down to this norm where it is larger.
+    checkpoint : path or None
+        Where to keep what a resume needs.
+    checkpoint_seconds : float
+        Time between two checkpoints.
+    validate : function (model) -> float, or None
+        Called every `validate_every` steps and at the end, on averaged weights
+        if there are any.
+    validate_every : int or None
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    History : named tuple
+        losses, ndarray (steps,), float64, one a step; scores, list of
+        (step, value) from `validate`; seconds spent, resumes included;
+        resumed_at, the step at which this call began.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a loss is NaN or more than 100 times the median of the first ones.
+        The last checkpoint is kept.
+
+    References
+    ----------
+    Kingma & Ba: "Adam: A Method for Stochastic Optimization", ICLR 2015.
+    """
+    run = _Run(model, batches, learning_rate, ema_decay)
+    run.settings = {
+        "network": type(model).__name__,
+        "config": model.config,
+        "first_weights": _fingerprint(get_weights(model)),
+        "steps": steps,
+        "learning_rate": learning_rate,
+        "loss": loss.__name__,
+        "schedule": schedule.__name__,
+        "ema_decay": ema_decay,
+        "clip_norm": clip_norm,
+        "batches": batches.settings,
+    }
+    start = run.resume(checkpoint) if checkpoint else 0
+    manager = megengine.autodiff.GradManager().attach(model.parameters())
+    model.train()
+    began = saved = time.time()
+    before = run.seconds
+    bar = _bar(start, steps) if progress else None
+    for step in range(start, steps):
+        noisy, gt = next(batches)
+        for group in run.optimizer.param_groups:
+            group["lr"] = learning_rate * schedule(step, steps)
+        with manager:
+            value = loss(model(megengine.Tensor(noisy)), megengine.Tensor(gt))
+            manager.backward(value)
+        if clip_norm is not None:
+            megengine.optimizer.clip_grad_norm(model.parameters(), clip_norm)
+        run.optimizer.step().clear_grad()
+        run.losses.append(float(value.numpy()))
+        _check_loss(run.losses, checkpoint)
+        run.average()
+        run.seconds = before + time.time() - began
+        if validate and validate_every and (step + 1) % validate_every == 0 and step + 1 < steps:
+            run.validate(validate)
+        if checkpoint and time.time() - saved > checkpoint_seconds:
+            run.save(checkpoint)
+            saved = time.time()
+        if bar:
+            bar.set_postfix(loss="%.5f" % np.mean(run.losses[-50:]), refresh=False)
+            bar.update()
+    if bar:
+        bar.close()
+    if run.ema is not None:
+        set_weights(model, run.ema)
+    model.eval()
+    if validate:
+        run.scores.append((steps, float(validate(model))))
+    if checkpoint:
+        run.save(checkpoint)
+    return History(np.array(run.losses), run.scores, run.seconds, start)
+
+
+class _Run:
+    """What changes during a run, and its way to disk and back."""
+
+    def __init__(self, model, batches, learning_rate, ema_decay):
+        self.model, self.batches, self.ema_decay = model, batches, ema_decay
+        self.optimizer = megengine.optimizer.Adam(model.parameters(), lr=learning_rate)
+        self.ema = get_weights(model) if ema_decay else None
+        self.losses, self.scores, self.seconds = [], [], 0.0
+        self.settings = None
+
+    def average(self):
+        """Move the averaged weights a little towards the present ones."""
+        if self.ema is not None:
+            # a young average would remember the random start: let it forget faster
+            decay = min(self.ema_decay, (1 + len(self.losses)) / (10 + len(self.losses)))
+            for name, tensor in self.model.named_parameters():
+                self.ema[name] += (1 - decay) * (tensor.numpy() - self.ema[name])
+
+    def validate(self, function):
+        present = get_weights(self.model)
+        if self.ema is not None:
+            set_weights(self.model, self.ema)
+        self.model.eval()
+        self.scores.append((len(self.losses), float(function(self.model))))
+        self.model.train()
+        set_weights(self.model, present)
+
+    def save(self, path):
+        arrays = {"model/" + name: array for name, array in get_weights(self.model).items()}
+        for name, array in (self.ema or {}).items():
+            arrays["ema/" + name] = array
+        for i, state in self.optimizer.state_dict()["state"].items():
+            for name, tensor in state.items():
+                arrays["adam/%d/%s" % (i, name)] = np.asarray(tensor)
+        arrays["losses"] = np.array(self.losses)
+        meta = {
+            "settings": self.settings,
+            "batches": self.batches.state(),
+            "scores": self.scores,
+            "seconds": self.seconds,
+        }
+        save_arrays(path, arrays, meta)
+
+    def resume(self, path):
+        """Load an interrupted run of the same settings; return the step to go on from."""
+        try:
+            arrays, meta = load_arrays(path)
+        except (FileNotFoundError, ValueError):
+            return 0
+        losses = arrays["losses"]
+        if meta["settings"] != self.settings or len(losses) >= self.settings["steps"]:
+            return 0
+        self.losses, self.seconds = list(losses), meta["seconds"]
+        self.scores = [tuple(pair) for pair in meta["scores"]]
+        self.batches.restore(meta["batches"])
+        set_weights(self.model, _under("model/", arrays), path)
+        if self.ema is not None:
+            self.ema = _under("ema/", arrays)
+        state = self.optimizer.state_dict()
+        for i, tensors in state["state"].items():
+            for name in tensors:
+                tensors[name] = arrays["adam/%d/%s" % (i, name)]
+        self.optimizer.load_state_dict(state)
+        return len(losses)
+
+
+def _under(prefix, arrays):
+    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def _fingerprint(weights):
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(weights[name].tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _check_loss(losses, checkpoint):
+    reference = np.median(losses[:20])
+    if not losses[-1] <= 100 * reference:  # also true for NaN
+        raise TrainingDiverged(
+            "step %d: the loss is %g, it began near %g%s"
+            % (
+                len(losses),
+                losses[-1],
+                reference,
+                "; the last good checkpoint is %s" % show_path(checkpoint) if checkpoint else "",
+            )
+        )
+
+
+def _bar(start, steps):
+    from tqdm import tqdm
+
+    return tqdm(total=steps, initial=start, unit="step", mininterval=0.5)
+
+
+def write_log(path, history):
+    """Write a run's learning curve as CSV: step, loss and, where there is one, the score.
+
+    Parameters
+    ----------
+    path : str or Path
+    history : History
+    """
+    scores = dict(history.scores)
+    with atomic_file(path) as file:
+        lines = [["step", "loss", "score"]]
+        for step, loss in enumerate(history.losses, start=1):
+            lines.append([step, "%.8g" % loss, "%.5f" % scores[step] if step in scores else ""])
+        file.write("".join(",".join(map(str, line)) + "\n" for line in lines).encode())

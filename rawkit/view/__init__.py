@@ -1,0 +1,31 @@
+"""Looking at raw: rendering, static figures, the compare slider, the explorer."""
+
+from .figures import (
+    COLOURS,
+    error_map,
+    paint_error,
+    paint_residual,
+    plane_colours,
+    plot_comparison,
+    residual_map,
+    use_style,
+)
+from .rendering import Rendering, demosaic, estimate_rendering, render
+from .slider import CompareSlider, compare
+
+__all__ = [
+    "COLOURS",
+    "CompareSlider",
+    "Rendering",
+    "compare",
+    "demosaic",
+    "error_map",
+    "estimate_rendering",
+    "paint_error",
+    "paint_residual",
+    "plane_colours",
+    "plot_comparison",
+    "render",
+    "residual_map",
+    "use_style",
+]

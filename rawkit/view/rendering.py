@@ -1,0 +1,237 @@
+"""From a RAW mosaic to a picture for the eye, the same way for every image compared.
+
+The steps: subtract the black level, apply the exposure, multiply by the white
+balance, demosaic bilinearly, bend by a tone curve, round to 8 bits.  No
+sharpening, no colour matrix, no local contrast: what differs between two
+pictures differs in the data.  Bilinear demosaicing is the plainest method there
+is; it leaves colour fringes at sharp edges, in all images alike.
+
+References
+----------
+IEC 61966-2-1:1999 (the sRGB tone curve).
+Finlayson, Trezzi: "Shades of Gray and Colour Constancy", Color Imaging
+Conference 2004 (the grey-world assumption behind the white balance).
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..bayer import PLANES, pack_bayer
+from ..binio import WHITE_LEVEL
+from ..score import normalized_l1
+
+BLACK_LEVEL_10_BIT = 4096  # DN, where the competition's 10-bit sensors keep their black
+BLOCK = 8  # pixels of a plane; statistics of block means barely feel the noise
+TONES = ("display", "linear")
+
+
+class Rendering(namedtuple("Rendering", "black_level white_balance exposure tone plane")):
+    """How mosaics become pictures; estimate it from one image, use it for all.
+
+    Attributes
+    ----------
+    black_level : float, DN
+    white_balance : tuple of 3 floats
+        Gains of red, green, blue.
+    exposure : float
+        Gain on linear light, 1 = the file's own brightness.
+    tone : str
+        "display" (the sRGB curve) or "linear".
+    plane : str or None
+        None for colour, or one of "R", "Gr", "Gb", "B": that plane alone, in grey.
+    """
+
+    __slots__ = ()
+
+
+def estimate_rendering(bayer, tone="display", plane=None):
+    """Choose black level, white balance and exposure for one scene.
+
+    Everything is read from means of 16 x 16 pixels, so a noisy input and its
+    denoised version give nearly the same answer.
+
+    - Black level: 4096 DN if the codes of red and blue are multiples of 64 (10 bits)
+      and no block is clearly darker than that; else 0.
+    - White balance: the median block is grey.  Gains stay within 1-3, where those
+      of real sensors lie, so that a red wall does not turn grey.
+    - Exposure: nearly the brightest block reaches 80 % of white; 1 to 16.
+
+    Parameters
+    ----------
+    bayer : array, shape (H, W), any real dtype, DN
+        Best the noisy input itself: a float image has no codes to look at.
+    tone, plane : as in `Rendering`
+
+    Returns
+    -------
+    Rendering
+
+    Raises
+    ------
+    ValueError
+        If `bayer` is not one finite mosaic in DN.
+
+    Examples
+    --------
+    >>> scene = np.full((32, 32), 8000, np.uint16)
+    >>> scene[0::2, 0::2] = scene[1::2, 1::2] = 4000
+    >>> estimate_rendering(scene).white_balance
+    (2.0, 1.0, 2.0)
+    """
+    bayer = check_bayer(bayer, "bayer")
+    packed = pack_bayer(bayer).astype(np.float64)
+    n, m = (max(1, size // BLOCK) for size in packed.shape[1:])
+    blocks = packed[:, : n * BLOCK, : m * BLOCK]
+    blocks = blocks.reshape(4, n, blocks.shape[1] // n, m, blocks.shape[2] // m).mean((2, 4))
+
+    # red and blue alone: such sensors rescale the green codes by a few percent
+    codes_10_bit = bayer.dtype.kind in "ui" and not np.any(pack_bayer(bayer)[[0, 3]] % 64)
+    dark = np.percentile(blocks, 1)
+    black_level = BLACK_LEVEL_10_BIT if codes_10_bit and dark > 0.9 * BLACK_LEVEL_10_BIT else 0
+
+    red, green_r, green_b, blue = np.maximum(blocks - black_level, 1e-3)
+    green = (green_r + green_b) / 2
+    # blocks near white have lost their colour, the darkest are all noise
+    usable = (blocks.max(0) < 0.9 * WHITE_LEVEL) & (green >= np.percentile(green, 20))
+    gains = [np.median((green / colour)[usable]) if usable.any() else 1 for colour in (red, blue)]
+    red_gain, blue_gain = (float(np.clip(gain, 1, 3)) for gain in gains)
+
+    white = np.percentile(np.maximum(np.maximum(red * red_gain, green), blue * blue_gain), 98)
+    exposure = float(np.clip(0.8 * (WHITE_LEVEL - black_level) / white, 1, 16))
+    return Rendering(black_level, (red_gain, 1.0, blue_gain), exposure, tone, plane)
+
+
+def render(bayer, rendering=None, **changes):
+    """Turn a mosaic into an 8-bit picture.
+
+    Parameters
+    ----------
+    bayer : array, shape (H, W), any real dtype, DN; H and W even
+    rendering : Rendering, optional
+        By default estimated from `bayer` itself.  To compare images, estimate one
+        from the noisy input and pass it for all of them.
+    **changes
+        Single fields of `Rendering` to use instead, e.g. ``exposure=4``.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+        Clipped to 0-255 and rounded.  A single plane has its pixels doubled, so
+        that it covers the same area.
+
+    Raises
+    ------
+    ValueError
+        If `bayer` is not one finite mosaic in DN, or for an unknown tone or plane.
+
+    Examples
+    --------
+    >>> grey = np.full((4, 4), 65535 // 5)
+    >>> render(grey, Rendering(0, (1, 1, 1), 5, "linear", None))[0, 0].tolist()
+    [255, 255, 255]
+    """
+    bayer = check_bayer(bayer, "bayer")
+    rendering = (rendering or estimate_rendering(bayer))._replace(**changes)
+    black_level, white_balance, exposure, tone, plane = rendering
+    if tone not in TONES:
+        raise ValueError("tone: found %r, expected one of %s" % (tone, ", ".join(TONES)))
+    if plane is not None and plane not in PLANES:
+        raise ValueError("plane: found %r, expected None or one of %s" % (plane, PLANES))
+
+    light = (bayer.astype(np.float32) - black_level) * (exposure / (WHITE_LEVEL - black_level))
+    if plane is None:
+        rgb = demosaic(light) * np.array(white_balance, np.float32)
+    else:
+        gain = white_balance[(0, 1, 1, 2)[PLANES.index(plane)]]
+        grey = pack_bayer(light)[PLANES.index(plane)] * gain
+        rgb = np.repeat(np.repeat(grey, 2, 0), 2, 1)[..., None].repeat(3, 2)
+    rgb = np.clip(rgb, 0, 1)
+    if tone == "display":
+        rgb = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055)
+    return np.uint8(np.round(255 * rgb))
+
+
+def demosaic(bayer):
+    """Fill in the two colours that each pixel of an RGGB mosaic lacks.
+
+    Bilinear: the mean of the 2 or 4 nearest pixels of that colour; measured
+    pixels stay as they are.  The border is mirrored, which keeps the pattern.
+
+    Parameters
+    ----------
+    bayer : array, shape (H, W), float; H and W even
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), the dtype of `bayer`; nothing is clipped
+
+    Examples
+    --------
+    >>> demosaic(np.array([[1.0, 2.0], [4.0, 8.0]]))[0].tolist()
+    [[1.0, 3.0, 8.0], [1.0, 2.0, 8.0]]
+    """
+    sites = np.zeros((3,) + bayer.shape, bayer.dtype)
+    sites[0, 0::2, 0::2] = bayer[0::2, 0::2]
+    sites[1, 0::2, 1::2] = bayer[0::2, 1::2]
+    sites[1, 1::2, 0::2] = bayer[1::2, 0::2]
+    sites[2, 1::2, 1::2] = bayer[1::2, 1::2]
+    padded = np.pad(sites, ((0, 0), (1, 1), (1, 1)), mode="reflect")
+    rows = padded[:, :, :-2] + padded[:, :, 2:]
+    plus = rows[:, 1:-1] + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]
+    corners = rows[:, :-2] + rows[:, 2:]
+    # at a missing site at most one of the two sums is of that colour, and never
+    # its own value; green has four direct neighbours, red and blue two or four
+    filled = sites + plus / np.array([2, 4, 2], bayer.dtype)[:, None, None]
+    filled[0::2] += corners[0::2] / 4
+    return filled.transpose(1, 2, 0)
+
+
+def check_bayer(bayer, name):
+    """Return one mosaic as an array, or say what is wrong with it.
+
+    Parameters
+    ----------
+    bayer : array-like, shape (H, W), DN; H and W even
+    name : str
+        What to call it in an error.
+
+    Returns
+    -------
+    ndarray, not a copy
+
+    Raises
+    ------
+    ValueError
+        For another shape, a complex or non-numeric dtype, NaN or infinity, or a
+        float image that lies within 0-1 and so is not in DN.
+    """
+    bayer = np.asarray(bayer)
+    found = "%s: found shape %s, dtype %s" % (name, bayer.shape, bayer.dtype)
+    if bayer.ndim != 2 or bayer.shape[0] % 2 or bayer.shape[1] % 2 or bayer.size == 0:
+        raise ValueError("%s, expected one mosaic (H, W), H and W even" % found)
+    if bayer.dtype.kind not in "uif":
+        raise ValueError("%s, expected real numbers in DN" % found)
+    if bayer.dtype.kind == "f":
+        if not np.isfinite(bayer).all():
+            raise ValueError(
+                "%s with %d NaN or infinite values, expected finite DN"
+                % (found, np.count_nonzero(~np.isfinite(bayer)))
+            )
+        if 0 < np.abs(bayer).max() <= 1:
+            raise ValueError("%s within 0-1, expected DN: multiply by 65535" % found)
+    return bayer
+
+
+def check_shapes(images):
+    """Raise ValueError unless all images have one shape."""
+    shapes = [image.shape for image in images]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            "found images of shapes %s, expected one shape" % ", ".join(map(str, shapes))
+        )
+
+
+def patch_error(pred, gt):
+    """`normalized_l1` of a single mosaic, shape (H, W): a float in sqrt(DN)."""
+    return float(normalized_l1(pred[None], gt[None])[0])

@@ -1,0 +1,181 @@
+"""The compare slider: two or three pictures under draggable dividers.
+
+Plain HTML with its pictures, style and script inside: it works in every Jupyter
+front end and in an exported page without a network.  Where scripts are stripped
+(an untrusted notebook, a repository's preview) the same pictures stand side by
+side in a table.
+"""
+
+import base64
+import html
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .rendering import check_bayer, check_shapes, estimate_rendering, patch_error, render
+
+FOLDER = Path(__file__).parent
+NAMES = ("noisy", "denoised", "reference")
+Z_RLE = 3  # zlib's number of a compression strategy
+MIN_SIDE = 32  # pixels; the lens shows 21
+
+
+class CompareSlider:
+    """Pictures of one scene to compare by dragging; shown by Jupyter as HTML.
+
+    Parameters
+    ----------
+    pictures : sequence of 2 or 3 arrays, shape (H, W, 3)
+        uint8, or float in 0-1 (rounded to 8 bits).
+    labels : sequence of str
+        Shown on the pictures, from left to right.
+    notes : sequence of str, optional
+        Shown behind the labels in the bar, e.g. the error.
+    max_bytes : int or None
+        The largest HTML allowed; larger pictures are cropped around their centre
+        until they fit.  None: no limit, for what is not saved.
+    key : str, optional
+        Sliders of the same key take over each other's dividers, zoom and lens.
+
+    Attributes
+    ----------
+    crop : tuple (top, left, height, width), pixels
+        What is shown of the pictures given.
+
+    Raises
+    ------
+    ValueError
+        For another number of pictures or labels, pictures of different shapes,
+        NaN, or a float picture outside 0-1.
+    """
+
+    def __init__(self, pictures, labels, notes=None, max_bytes=250000, key=None):
+        pictures = _check_pictures(pictures)
+        notes = [""] * len(pictures) if notes is None else list(notes)
+        if not len(pictures) == len(labels) == len(notes):
+            raise ValueError(
+                "found %d pictures, %d labels, %d notes, expected as many of each"
+                % (len(pictures), len(labels), len(notes))
+            )
+        self.labels, self.key = list(labels), key
+        height, width = pictures[0].shape[:2]
+        self.crop = (0, 0, height, width)
+        self._html = self._build(pictures, notes)
+        while max_bytes and len(self._html) > max_bytes and min(self.crop[2:]) > MIN_SIDE:
+            # the size goes with the area; even offsets keep the mosaic's phase
+            shrink = min(0.97, (max_bytes / len(self._html)) ** 0.5)
+            rows, columns = (max(MIN_SIDE, int(side * shrink) // 4 * 4) for side in self.crop[2:])
+            top, left = (height - rows) // 4 * 2, (width - columns) // 4 * 2
+            self.crop = (top, left, rows, columns)
+            cropped = [p[top : top + rows, left : left + columns] for p in pictures]
+            self._html = self._build(cropped, notes)
+
+    def _build(self, pictures, notes):
+        cells, captions = [], []
+        for picture, label, note in zip(pictures, self.labels, notes):
+            file = io.BytesIO()
+            # noise has no repetitions to search for: as small as the default, and faster
+            Image.fromarray(picture).save(file, "png", compress_type=Z_RLE)
+            label, note = html.escape(label), html.escape(note)
+            cells.append(
+                '<td><img alt="%s" data-note="%s" width="%d" height="%d" '
+                'src="data:image/png;base64,%s"></td>'
+                % (label, note, picture.shape[1], picture.shape[0], _base64(file.getvalue()))
+            )
+            captions.append("<td>%s</td>" % " &middot; ".join(filter(None, [label, note])))
+        key = ' data-key="%s"' % html.escape(self.key) if self.key else ""
+        return (
+            '<div class="rawkit-compare"%s><style>%s</style>\n'
+            "<table><tr>%s</tr>\n<tr>%s</tr></table>\n<script>%s</script></div>"
+            % (key, _text("slider.css"), "\n".join(cells), "".join(captions), _text("slider.js"))
+        )
+
+    @property
+    def images(self):
+        """The pictures as the reader sees them, decoded from the HTML: uint8 (H, W, 3)."""
+        coded = re.findall('src="data:image/png;base64,([^"]*)"', self._html)
+        return [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in coded]
+
+    def _repr_html_(self):
+        return self._html
+
+    def __repr__(self):
+        return "CompareSlider(%s)" % " | ".join(self.labels)
+
+
+def compare(images, labels=None, rendering=None, gt=None, max_bytes=250000, key=None, **changes):
+    """Compare mosaics of one scene under draggable dividers.
+
+    All are rendered with the parameters estimated from the first, so that none
+    looks better by normalisation.
+
+    Parameters
+    ----------
+    images : sequence of 2 or 3 arrays, shape (H, W), any real dtype, DN
+        Noisy, denoised and, if there is one, reference.
+    labels : sequence of str, optional
+        By default "noisy", "denoised", "reference".
+    rendering : Rendering, optional
+        By default estimated from the first image.
+    gt : array, shape (H, W), DN, optional
+        What errors are measured against; by default the third of three images.
+        Without it no errors are shown.
+    max_bytes, key : as in `CompareSlider`
+    **changes
+        Single fields of `Rendering`, e.g. ``exposure=4`` or ``plane="Gr"``.
+
+    Returns
+    -------
+    CompareSlider
+
+    Raises
+    ------
+    ValueError
+        For images of different shapes, not finite or not in DN.
+    """
+    if len(images) not in (2, 3):
+        raise ValueError("found %d images, expected 2 or 3 to compare" % len(images))
+    labels = list(NAMES[: len(images)] if labels is None else labels)
+    names = ["image %d (%s)" % (i, label) for i, label in enumerate(labels)]
+    names += ["image %d" % i for i in range(len(names), len(images))]
+    images = [check_bayer(image, name) for image, name in zip(images, names)]
+    if gt is None and len(images) == 3:
+        gt = images[2]
+    check_shapes(images + ([] if gt is None else [check_bayer(gt, "gt")]))
+    notes = None
+    if gt is not None:
+        notes = ["" if i is gt else "error %.2f" % patch_error(i, gt) for i in images]
+    rendering = (rendering or estimate_rendering(images[0]))._replace(**changes)
+    return CompareSlider([render(i, rendering) for i in images], labels, notes, max_bytes, key)
+
+
+def _check_pictures(pictures):
+    pictures = [np.asarray(picture) for picture in pictures]
+    if len(pictures) not in (2, 3):
+        raise ValueError("found %d pictures, expected 2 or 3 to compare" % len(pictures))
+    check_shapes(pictures)
+    for i, picture in enumerate(pictures):
+        found = "picture %d: found shape %s, dtype %s" % (i, picture.shape, picture.dtype)
+        if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < MIN_SIDE:
+            raise ValueError("%s, expected (H, W, 3) of at least %d pixels" % (found, MIN_SIDE))
+        if picture.dtype.kind == "f":
+            if not (picture.min() >= 0 and picture.max() <= 1):  # also catches NaN
+                raise ValueError(
+                    "%s, values %g to %g, expected floats in 0-1"
+                    % (found, picture.min(), picture.max())
+                )
+            pictures[i] = np.uint8(np.round(255 * picture))
+        elif picture.dtype != np.uint8:
+            raise ValueError("%s, expected uint8 or floats in 0-1" % found)
+    return pictures
+
+
+def _base64(data):
+    return base64.b64encode(data).decode("ascii")
+
+
+def _text(name):
+    return (FOLDER / name).read_text(encoding="utf-8")

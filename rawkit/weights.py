@@ -1,0 +1,177 @@
+"""Weights in .npz files: plain arrays and a JSON description, no pickle."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from . import device  # noqa: F401  (before MegEngine: see there)
+from .binio import ROOT, atomic_file, outputs_folder, show_path
+from .model import NETWORKS, count_parameters
+
+SHIPPED = ROOT / "data" / "weights" / "model.npz"
+META = "meta"  # the entry that holds the description
+
+
+def save_arrays(path, arrays, meta):
+    """Write named arrays and a description to an .npz file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+    arrays : dict of str to ndarray
+        Any names but "meta".
+    meta : dict
+        What JSON can hold.
+    """
+    with atomic_file(path) as file:
+        np.savez(file, **dict(arrays, **{META: np.array(json.dumps(meta))}))
+
+
+def load_arrays(path):
+    """Read what `save_arrays` wrote.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+    meta : dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not such a file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError("%s: found no file, expected weights (.npz)" % path)
+    try:
+        with np.load(str(path), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays, json.loads(str(arrays.pop(META)))
+    except (ValueError, OSError, KeyError, EOFError, AttributeError) as error:
+        raise ValueError(
+            "%s: found no readable weights (%s), expected an .npz file with an entry %r"
+            % (path, error, META)
+        ) from None
+
+
+def get_weights(model):
+    """Copy a network's weights.
+
+    Returns
+    -------
+    dict of str to ndarray, float32
+    """
+    return {name: tensor.numpy().copy() for name, tensor in model.named_parameters()}
+
+
+def set_weights(model, weights, source="weights"):
+    """Put weights into a network.
+
+    Parameters
+    ----------
+    model : megengine.module.Module
+    weights : dict of str to ndarray
+    source : str
+        What to call them in an error.
+
+    Raises
+    ------
+    ValueError
+        If a name or shape does not fit; the network is left as it was.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    found = {name: tuple(np.shape(array)) for name, array in weights.items()}
+    if found != expected:
+        odd = sorted(set(found.items()) ^ set(expected.items()))[0]
+        raise ValueError(
+            "%s: found weights that do not fit %s, first at %s %s"
+            % ((source, type(model).__name__) + odd)
+        )
+    model.load_state_dict(weights)
+
+
+def save_model(path, model, **meta):
+    """Write a network so that `load_model` can bring it back.
+
+    Parameters
+    ----------
+    path : str or Path
+    model : a network of `rawkit.model`
+    **meta
+        What a reader will want to know: training data, steps, score, command.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file's bytes.
+    """
+    meta = dict(
+        meta,
+        network=type(model).__name__,
+        config=model.config,
+        parameters=count_parameters(model),
+    )
+    save_arrays(path, get_weights(model), meta)
+    return sha256(path)
+
+
+def load_model(path):
+    """Read a network that `save_model` wrote.
+
+    Returns
+    -------
+    model : a network of `rawkit.model`, in evaluation mode
+    meta : dict
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_arrays`, or if the network's name is unknown.
+    """
+    arrays, meta = load_arrays(path)
+    network = NETWORKS.get(meta.get("network"))
+    if network is None:
+        raise ValueError(
+            "%s: found network %r, expected one of %s"
+            % (path, meta.get("network"), ", ".join(sorted(NETWORKS)))
+        )
+    model = network(**meta["config"])
+    set_weights(model, arrays, path)
+    model.eval()
+    return model, meta
+
+
+def find_weights():
+    """Decide which weights to use: your own baseline from notebook 02, else the shipped ones.
+
+    Returns
+    -------
+    path : Path
+    reason : str
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are neither.
+    """
+    own = outputs_folder() / "weights" / "baseline.npz"
+    if own.is_file():
+        return own, "your own, from notebook 02"
+    if SHIPPED.is_file():
+        return SHIPPED, "the weights that come with the suite; notebook 02 trains your own"
+    raise FileNotFoundError(
+        "%s: found no weights, expected those of notebook 02: run it first" % show_path(own)
+    )
+
+
+def sha256(path):
+    """SHA-256 of a file's bytes, as hexadecimal text."""
+    digest = hashlib.sha256()
+    with open(str(path), "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

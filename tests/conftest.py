@@ -1,0 +1,15 @@
+"""What several tests share."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20220)
+
+
+@pytest.fixture
+def patches(rng):
+    """Three patches that use the whole range of uint16."""
+    return rng.integers(0, 65536, (3, 256, 256), dtype=np.uint16)

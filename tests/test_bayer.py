@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from rawkit import pack_bayer, unpack_bayer
+from rawkit.bayer import VIEWS, bayer_view, crop_bayer, undo_bayer_view
+
+COLOURS = np.array([["R", "Gr"], ["Gb", "B"]])
+
+
+def colour_mosaic(height, width):
+    return np.tile(COLOURS, (height // 2, width // 2))
+
+
+def is_rggb_up_to_transpose(mosaic, transposed):
+    expected = colour_mosaic(*mosaic.shape)
+    if transposed:  # the two greens change places, red and blue must not
+        expected = np.where(expected == "Gr", "Gb", np.where(expected == "Gb", "Gr", expected))
+    return (mosaic == expected).all()
+
+
+def test_pack_puts_each_colour_into_its_plane():
+    packed = pack_bayer(colour_mosaic(4, 6))
+    assert packed.shape == (4, 2, 3)
+    for plane, name in zip(packed, ("R", "Gr", "Gb", "B")):
+        assert (plane == name).all()
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_unpack_inverts_pack_and_keeps_dtype(rng, lead):
+    bayer = rng.integers(0, 65536, lead + (6, 10), dtype=np.uint16)
+    again = unpack_bayer(pack_bayer(bayer))
+    assert again.dtype == np.uint16
+    np.testing.assert_array_equal(again, bayer)
+
+
+def test_packing_works_on_tensors_alike(rng):
+    from rawkit import device  # noqa: F401
+
+    import megengine  # isort: skip
+
+    bayer = rng.random((2, 4, 6), dtype=np.float32)
+    packed = pack_bayer(megengine.Tensor(bayer))
+    np.testing.assert_array_equal(packed.numpy(), pack_bayer(bayer))
+    np.testing.assert_array_equal(unpack_bayer(packed).numpy(), bayer)
+
+
+def test_odd_or_wrong_shapes_are_named():
+    with pytest.raises(ValueError, match="3 x 4"):
+        pack_bayer(np.zeros((3, 4)))
+    with pytest.raises(ValueError, match=r"\(3, 2, 2\)"):
+        unpack_bayer(np.zeros((3, 2, 2)))
+    with pytest.raises(ValueError, match=r"\(4,\)"):
+        pack_bayer(np.zeros(4))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_crops_and_views_are_rggb_again(view):
+    mosaic = colour_mosaic(12, 16)
+    assert is_rggb_up_to_transpose(crop_bayer(mosaic, 2, 4, 6, view), view & 4)
+    assert is_rggb_up_to_transpose(bayer_view(mosaic, view), view & 4)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_come_back(rng, view):
+    stack = rng.integers(0, 65536, (2, 6, 10), dtype=np.uint16)
+    np.testing.assert_array_equal(undo_bayer_view(bayer_view(stack, view), view), stack)
+
+
+def test_the_eight_crops_show_the_same_scene_and_are_all_different():
+    y, x = np.mgrid[:20, :20]
+    crops = [crop_bayer(y * 100 + x, 4, 6, 8, view) for view in VIEWS]
+    assert len({crop.tobytes() for crop in crops}) == 8
+    for view, crop in enumerate(crops):
+        # no pixel invented: each crop is a block of the scene, one later where mirrored
+        top, left = 4 + (view >> 1 & 1), 6 + (view & 1)
+        assert set(crop.ravel()) == set((y * 100 + x)[top : top + 8, left : left + 8].ravel())
+
+
+def test_a_crop_is_no_copy(patches):
+    assert np.shares_memory(crop_bayer(patches, 0, 0, 64, 7), patches)
+
+
+@pytest.mark.parametrize(
+    "place", [(1, 0, 4, 0), (0, 1, 4, 0), (0, 0, 3, 0), (0, 6, 4, 0), (0, 4, 4, 1), (-2, 0, 4, 0)]
+)
+def test_crops_at_odd_places_or_outside_are_refused(place):
+    with pytest.raises(ValueError):
+        crop_bayer(np.zeros((8, 8)), *place)

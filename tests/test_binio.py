@@ -1,0 +1,146 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rawkit import binio, find_dataset, open_patches, outputs_folder, write_patches
+
+
+def test_what_is_written_is_read_back(tmp_path, patches):
+    path = write_patches(tmp_path / "new" / "a.bin", patches)
+    assert path.read_bytes() == patches.astype("<u2").tobytes()
+    opened = open_patches(path)
+    assert opened.dtype == np.dtype("<u2") and not opened.flags.writeable
+    np.testing.assert_array_equal(opened, patches)
+
+
+def test_patches_can_come_in_pieces(tmp_path, patches):
+    path = write_patches(tmp_path / "a.bin", (patches[i : i + 2] for i in (0, 2)))
+    np.testing.assert_array_equal(open_patches(path), patches)
+
+
+@pytest.mark.parametrize("size", [0, 1, binio.PATCH_BYTES - 2, 3 * binio.PATCH_BYTES + 1])
+def test_files_of_a_wrong_size_are_named(tmp_path, size):
+    path = tmp_path / "short.bin"
+    path.write_bytes(bytes(size))
+    with pytest.raises(ValueError, match=r"short\.bin: found %s bytes.*131,072" % f"{size:,}"):
+        open_patches(path)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.bin: found no file"):
+        open_patches(tmp_path / "none.bin")
+    with pytest.raises(FileNotFoundError, match="found a folder"):
+        open_patches(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((1, 256, 256), np.float32),
+        np.zeros((1, 256, 256), np.int16),
+        np.zeros((256, 256), np.uint16),
+        np.zeros((1, 128, 128), np.uint16),
+        np.zeros((0, 256, 256), np.uint16),
+        [[1, 2]],
+    ],
+)
+def test_a_refused_write_leaves_the_old_file_and_nothing_else(tmp_path, patches, bad):
+    path = write_patches(tmp_path / "result.bin", patches)
+    with pytest.raises(ValueError, match="result.bin: found"):
+        write_patches(path, bad)
+    np.testing.assert_array_equal(open_patches(path), patches)
+    assert os.listdir(str(tmp_path)) == ["result.bin"]
+
+
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, patches):
+    path = write_patches(tmp_path / "result.bin", patches)
+
+    def breaks():
+        yield patches
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_patches(path, breaks())
+    np.testing.assert_array_equal(open_patches(path), patches)
+    assert os.listdir(str(tmp_path)) == ["result.bin"]
+
+
+def test_an_unwritable_folder_is_named(tmp_path, patches):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="result.bin: found a folder that cannot be written"):
+        write_patches(tmp_path / "file" / "result.bin", patches)
+
+
+def test_big_endian_arrays_are_written_little_endian(tmp_path, patches):
+    path = write_patches(tmp_path / "a.bin", patches.astype(">u2"))
+    np.testing.assert_array_equal(open_patches(path), patches)
+
+
+def test_the_dataset_is_found_and_the_reason_told(tmp_path, monkeypatch, patches):
+    monkeypatch.setattr(binio, "MEGSTUDIO", tmp_path / "megstudio")
+    assert find_dataset() == (binio.ROOT / "data", "RAWKIT_DATA is not set: the tiny synthetic set")
+
+    platform = tmp_path / "megstudio" / "dataset" / "burst_raw"
+    write_patches(platform / binio.TEST_INPUT, patches)
+    assert find_dataset().folder == platform
+
+    write_patches(tmp_path / "mine" / binio.TRAIN_INPUT, patches)
+    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path / "mine"))
+    assert find_dataset() == (tmp_path / "mine", "RAWKIT_DATA is set")
+
+
+def test_relative_folders_count_from_the_checkout(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAWKIT_DATA", "data")
+    monkeypatch.setenv("RAWKIT_OUTPUTS", "elsewhere")
+    assert find_dataset().folder == binio.ROOT / "data"
+    assert outputs_folder() == binio.ROOT / "elsewhere"
+
+
+def test_a_dataset_folder_without_data_is_named(monkeypatch, tmp_path):
+    for folder, words in ((tmp_path, "no such file"), (tmp_path / "none", "no folder")):
+        monkeypatch.setenv("RAWKIT_DATA", str(folder))
+        with pytest.raises(FileNotFoundError, match="RAWKIT_DATA is set.*found " + words):
+            find_dataset()
+
+
+def test_outputs_go_to_megstudios_workspace_where_it_exists(monkeypatch, tmp_path):
+    monkeypatch.delenv("RAWKIT_OUTPUTS")
+    monkeypatch.setattr(binio, "MEGSTUDIO", tmp_path)
+    assert outputs_folder() == binio.ROOT / "outputs"
+    (tmp_path / "workspace").mkdir()
+    assert outputs_folder() == tmp_path / "workspace"
+
+
+def test_importing_rawkit_is_light():
+    program = "import sys, rawkit; print([m for m in sys.modules if m in %r])" % (
+        ["megengine", "matplotlib", "PIL", "skimage"],
+    )
+    found = subprocess.check_output([sys.executable, "-c", program], cwd=str(binio.ROOT))
+    assert found.decode().strip() == "[]"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
+def test_reading_a_gigabyte_holds_none_of_it(tmp_path):
+    path = tmp_path / "large.bin"
+    with open(str(path), "wb") as file:
+        file.truncate(8192 * binio.PATCH_BYTES)  # sparse: takes no disk
+    program = """if True:
+        import re, sys
+        from rawkit import open_patches
+        def anonymous():
+            return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read()).group(1))
+        patches = open_patches(sys.argv[1])
+        before = anonymous()
+        total = sum(int(patch.max()) for patch in patches)
+        print(len(patches), total, (anonymous() - before) // 1024)
+    """
+    found = subprocess.check_output(
+        [sys.executable, "-c", program, str(path)], cwd=str(binio.ROOT)
+    ).decode()
+    count, total, grown = map(int, found.split())
+    assert (count, total) == (8192, 0)
+    assert grown < 50, "%d MiB" % grown

@@ -1,0 +1,101 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rawkit import binio, megcup_score, open_patches, write_patches
+from rawkit.__main__ import main
+from rawkit.model import Baseline
+from rawkit.weights import save_model
+
+
+@pytest.fixture
+def files(tmp_path, patches):
+    noise = np.random.default_rng(1).normal(0, 300, patches.shape)
+    noisy = np.clip(patches + noise, 0, 65535).astype(np.uint16)
+    write_patches(tmp_path / "gt.bin", patches)
+    write_patches(tmp_path / "noisy.bin", noisy)
+    save_model(tmp_path / "w.npz", Baseline())
+    return tmp_path
+
+
+def fails(capsys, *arguments):
+    """Run a command that must fail; return its one line."""
+    assert main([str(a) for a in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err and out == ""
+    lines = [line for line in err.splitlines() if line.startswith("rawkit ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_score_is_on_the_last_line(capsys, files):
+    assert main(["score", str(files / "noisy.bin"), str(files / "gt.bin")]) == 0
+    expected = megcup_score(open_patches(files / "noisy.bin"), open_patches(files / "gt.bin"))
+    assert capsys.readouterr().out.splitlines()[-1] == "score %.4f" % expected
+
+
+def test_denoise_writes_a_whole_file(capsys, files):
+    arguments = ["denoise", files / "noisy.bin", files / "out.bin", "--weights", files / "w.npz"]
+    assert main([str(a) for a in arguments]) == 0
+    assert open_patches(files / "out.bin").shape == (3, 256, 256)
+
+
+def test_info_tells_what_is_there(capsys, files):
+    assert main(["info", str(files / "noisy.bin")]) == 0
+    assert "noisy.bin: 3 patches of 256 x 256 uint16, 0.4 MiB" in capsys.readouterr().out
+    assert main(["info", str(binio.ROOT / "data")]) == 0
+    out = capsys.readouterr().out
+    assert "competition_train_input.0.2.bin: 32 patches" in out
+    assert "competition_test_gt.0.2.bin: 16 patches" in out
+
+
+def test_faults_are_named(capsys, files, patches):
+    (files / "short.bin").write_bytes(bytes(1000))
+    write_patches(files / "two.bin", patches[:2])
+    write_patches(files / "black.bin", np.zeros_like(patches))
+    for words, arguments in {
+        "short.bin: found 1,000 bytes": ["info", files / "short.bin"],
+        "none.bin: found no file": ["score", files / "none.bin", files / "gt.bin"],
+        "two.bin: found 2 patches, expected 3": ["score", files / "two.bin", files / "gt.bin"],
+        "black.bin: patch 0 of gt has mean 0": ["score", files / "gt.bin", files / "black.bin"],
+        "none.npz: found no file": [
+            "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "none.npz",
+        ],
+        "gt.bin: found no readable weights": [
+            "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "gt.bin",
+        ],
+        "found a folder that cannot be written": [
+            "denoise", files / "gt.bin", files / "w.npz" / "o.bin", "--weights", files / "w.npz",
+        ],
+        "found no file with a competition name": ["info", files],
+    }.items():  # fmt: skip
+        assert words in fails(capsys, *arguments)
+    assert not (files / "o.bin").exists()
+
+
+def test_a_dataset_whose_files_do_not_fit_is_named(capsys, tmp_path, patches):
+    write_patches(tmp_path / binio.TRAIN_INPUT, patches)
+    write_patches(tmp_path / binio.TRAIN_GT, patches[:2])
+    assert main(["info", str(tmp_path)]) == 2
+    assert "found 2 patches, expected 3" in capsys.readouterr().err
+
+
+def test_a_network_that_answers_nan_leaves_the_old_result(capsys, files):
+    model = Baseline()
+    model.conv6[0].bias[:] = float("nan")
+    save_model(files / "nan.npz", model)
+    before = (files / "noisy.bin").read_bytes()
+    line = fails(
+        capsys, "denoise", files / "gt.bin", files / "noisy.bin", "--weights", files / "nan.npz"
+    )
+    assert "NaN" in line
+    assert (files / "noisy.bin").read_bytes() == before
+
+
+def test_it_runs_as_a_program(files):
+    command = [sys.executable, "-m", "rawkit", "score", files / "none.bin", files / "gt.bin"]
+    found = subprocess.run(command, cwd=str(binio.ROOT), stderr=subprocess.PIPE)
+    assert found.returncode == 2
+    assert found.stderr.decode().count("\n") == 1

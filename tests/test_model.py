@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from rawkit.denoise import predict
+from rawkit.model import Baseline, count_parameters, measure
+from rawkit.weights import get_weights, load_model, save_model, set_weights, sha256
+
+import megengine  # isort: skip
+import megengine.functional as F  # isort: skip
+
+
+@pytest.fixture
+def baseline():
+    megengine.random.seed(7)
+    model = Baseline()
+    model.eval()
+    return model
+
+
+def test_the_baseline_has_the_published_names_shapes_and_budget(baseline):
+    widths = (4, 50, 50, 50, 50, 50, 4)
+    expected = {}
+    for i, (before, after) in enumerate(zip(widths, widths[1:]), start=1):
+        expected["conv%d.0.weight" % i] = (after, before, 3, 3)
+        expected["conv%d.0.bias" % i] = (1, after, 1, 1)
+    assert {name: t.shape for name, t in baseline.named_parameters()} == expected
+    assert count_parameters(baseline) == 93854
+
+
+@pytest.mark.parametrize("output_activation", [False, True])
+def test_the_official_check_counts_the_same(output_activation):
+    parameters, macs = measure(Baseline(output_activation))
+    assert parameters == 93854
+    assert round(macs / 1000, 1) in (23.4, 23.5)  # with the biases 23.46
+
+
+def published_forward(weights, bayer, output_activation):
+    """The published network, written down once more with MegEngine's own operators."""
+    n, _, h, w = bayer.shape
+    x = megengine.Tensor(bayer).reshape(n, h // 2, 2, w // 2, 2).transpose(0, 2, 4, 1, 3)
+    x = x.reshape(n, 4, h // 2, w // 2)
+    for i in range(1, 7):
+        weight, bias = (
+            megengine.Tensor(weights["conv%d.0.%s" % (i, k)]) for k in ("weight", "bias")
+        )
+        x = F.conv2d(x, weight, bias, padding=1)
+        if i < 6 or output_activation:
+            x = F.leaky_relu(x, 0.125)
+    x = x.reshape(n, 2, 2, h // 2, w // 2).transpose(0, 3, 1, 4, 2)
+    return x.reshape(n, 1, h, w).numpy()
+
+
+@pytest.mark.parametrize("output_activation", [False, True])
+def test_the_baseline_computes_what_was_published(rng, output_activation):
+    model = Baseline(output_activation)
+    bayer = rng.random((2, 1, 20, 28), dtype=np.float32)
+    expected = published_forward(get_weights(model), bayer, output_activation)
+    found = model(megengine.Tensor(bayer)).numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+    if output_activation:
+        without = published_forward(get_weights(model), bayer, False)
+        negative = without < 0
+        assert negative.any()
+        np.testing.assert_allclose(found[negative], without[negative] / 8, atol=2e-6)
+
+
+def test_weights_survive_the_way_to_disk(tmp_path, baseline, rng):
+    path = tmp_path / "w.npz"
+    digest = save_model(path, baseline, steps=3)
+    model, meta = load_model(path)
+    assert digest == sha256(path)
+    assert meta["network"] == "Baseline" and meta["steps"] == 3 and meta["parameters"] == 93854
+    bayer = rng.integers(0, 65536, (1, 16, 16), dtype=np.uint16)
+    np.testing.assert_array_equal(predict(model, bayer), predict(baseline, bayer))
+
+
+def test_weights_hold_no_pickle(tmp_path, baseline):
+    save_model(tmp_path / "w.npz", baseline)
+    with np.load(str(tmp_path / "w.npz"), allow_pickle=False) as file:
+        assert sum(file[name].size for name in file.files if name != "meta") == 93854
+
+
+def test_bad_weights_are_named(tmp_path, baseline):
+    with pytest.raises(FileNotFoundError, match="none.npz: found no file"):
+        load_model(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("not weights")
+    with pytest.raises(ValueError, match="text.npz: found no readable weights"):
+        load_model(tmp_path / "text.npz")
+    weights = get_weights(baseline)
+    before = {name: array.copy() for name, array in weights.items()}
+    weights["conv6.0.bias"] = weights["conv6.0.bias"][:, :3]
+    with pytest.raises(ValueError, match=r"mine: .*do not fit Baseline.*conv6\.0\.bias"):
+        set_weights(baseline, weights, "mine")
+    for name, array in get_weights(baseline).items():
+        np.testing.assert_array_equal(array, before[name])

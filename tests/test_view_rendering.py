@@ -1,0 +1,118 @@
+"""Rendering of raw: what is measured stays, and all images get the same treatment."""
+
+import numpy as np
+import pytest
+
+from rawkit import pack_bayer, unpack_bayer
+from rawkit.view import Rendering, demosaic, estimate_rendering, render
+
+NEUTRAL = Rendering(0, (1.0, 1.0, 1.0), 1.0, "linear", None)
+
+
+def mosaic_of(colour, shape=(64, 64)):
+    planes = np.array([colour[0], colour[1], colour[1], colour[2]])[:, None, None]
+    return unpack_bayer(np.broadcast_to(planes, (4, shape[0] // 2, shape[1] // 2)))
+
+
+def test_demosaic_keeps_measured_pixels_and_gradients():
+    y, x = np.mgrid[:16, :20].astype(float)
+    scene = np.stack([3 * x + y, 2 * x + 5 * y, 100 - x - y])
+    mosaic = np.where(y % 2 == 0, np.where(x % 2 == 0, scene[0], scene[1]),
+                      np.where(x % 2 == 0, scene[1], scene[2]))  # fmt: skip
+    rgb = demosaic(mosaic).transpose(2, 0, 1)
+    # a bilinear method is exact on planes; the mirrored border bends them
+    np.testing.assert_allclose(rgb[:, 1:-1, 1:-1], scene[:, 1:-1, 1:-1])
+    np.testing.assert_array_equal(pack_bayer(rgb[0])[0], pack_bayer(mosaic)[0])
+    np.testing.assert_array_equal(pack_bayer(rgb[2])[3], pack_bayer(mosaic)[3])
+
+
+def test_linear_rendering_is_proportional_and_clips():
+    levels = np.array([0, 6554, 32768, 65535, 70000])
+    shown = [render(np.full((2, 2), level), NEUTRAL)[0, 0, 0] for level in levels]
+    assert shown == [0, 26, 128, 255, 255]
+
+
+def test_display_tone_is_the_srgb_curve():
+    grey = np.full((2, 2), 0.2140 * 65535)  # the linear light of sRGB 0.5
+    assert render(grey, NEUTRAL, tone="display")[0, 0].tolist() == [127, 127, 127]
+
+
+def test_black_level_is_subtracted_before_the_gain():
+    grey = np.full((2, 2), 4096 + (65535 - 4096) // 4)
+    assert render(grey, NEUTRAL, black_level=4096, exposure=2)[0, 0, 0] in (127, 128)
+
+
+def test_white_balance_turns_the_typical_block_grey():
+    mosaic = mosaic_of((3000, 6000, 4000))
+    estimated = estimate_rendering(mosaic)
+    assert estimated.white_balance == (2.0, 1.0, 1.5)
+    pixel = render(mosaic, estimated)[32, 32].astype(int)
+    assert np.ptp(pixel) <= 1
+
+
+def test_a_coloured_wall_stays_coloured():
+    red, green, blue = render(mosaic_of((30000, 3000, 2000)))[32, 32]
+    assert red > 200 and green < 100 and blue < 120
+
+
+@pytest.mark.parametrize(
+    "step, dark, expected", [(64, 4096, 4096), (64, 1024, 0), (16, 4112, 0), (64, 30016, 4096)]
+)
+def test_black_level_follows_codes_and_darkness(step, dark, expected):
+    rng = np.random.RandomState(0)
+    noisy = dark + step * rng.randint(0, 50, (64, 64))
+    noisy[0, 0] = dark + step  # the codes are not multiples of more than the step
+    assert estimate_rendering(noisy.astype(np.uint16)).black_level == expected
+
+
+def test_greens_of_other_codes_do_not_hide_the_10_bits():
+    noisy = 64 * np.random.RandomState(0).randint(70, 90, (64, 64))
+    noisy[0::2, 1::2] += 4
+    assert estimate_rendering(noisy.astype(np.uint16)).black_level == 4096
+
+
+def test_estimate_barely_feels_noise():
+    rng = np.random.RandomState(1)
+    clean = np.repeat(np.repeat(rng.uniform(500, 20000, (16, 16)), 16, 0), 16, 1)
+    noisy = np.clip(
+        np.round(clean + rng.standard_normal(clean.shape) * np.sqrt(50 * clean)), 0, None
+    )
+    a, b = estimate_rendering(clean), estimate_rendering(noisy.astype(np.uint16))
+    np.testing.assert_allclose(a.white_balance, b.white_balance, rtol=0.03)
+    assert a.exposure == pytest.approx(b.exposure, rel=0.03)
+    assert a.black_level == b.black_level == 0
+
+
+def test_a_plane_is_shown_alone_over_the_same_area():
+    mosaic = unpack_bayer(np.arange(4 * 9).reshape(4, 3, 3) * 1000)
+    shown = render(mosaic, NEUTRAL, plane="Gb")
+    assert shown.shape == (6, 6, 3)
+    expected = np.round(pack_bayer(mosaic)[2] * 255 / 65535)
+    np.testing.assert_array_equal(shown[0::2, 0::2, 0], expected)
+    np.testing.assert_array_equal(shown[1::2, 1::2, 2], expected)
+
+
+def test_black_image_renders_black():
+    assert render(np.zeros((64, 64), np.uint16)).max() == 0
+
+
+@pytest.mark.parametrize(
+    "bayer, words",
+    [
+        (np.zeros((2, 4, 4)), r"\(2, 4, 4\).*expected one mosaic"),
+        (np.zeros((3, 4)), r"\(3, 4\).*even"),
+        (np.full((4, 4), np.nan), r"\(4, 4\).*16 NaN"),
+        (np.full((4, 4), 0.5), r"\(4, 4\).*0-1.*DN"),
+        (np.full((4, 4), "x"), r"\(4, 4\).*real numbers"),
+    ],
+)
+def test_bad_input_is_named(bayer, words):
+    with pytest.raises(ValueError, match=words):
+        render(bayer)
+
+
+def test_unknown_tone_or_plane_is_named():
+    with pytest.raises(ValueError, match="'film'.*display, linear"):
+        render(np.zeros((2, 2)), tone="film")
+    with pytest.raises(ValueError, match="'G'.*'Gr'"):
+        render(np.zeros((2, 2)), plane="G")
