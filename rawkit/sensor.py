@@ -22,7 +22,7 @@ import numpy as np
 
 FULL_SCALE = 65536  # DN; a code of `bits` bits stands for FULL_SCALE / 2**bits DN
 GAIN_STEP = 4  # DN; frames with a digital gain are rounded to this
-MAX_SKEWNESS = 0.3  # of a pixel's noise; above: photons are counted one by one
+MAX_KURTOSIS = 0.1  # excess, of a pixel's noise; above: photons are counted one by one
 TABLE_ELECTRONS = 256  # below: expectations from a table; above: Edgeworth's series
 TABLE_DENSITY = 16  # table nodes per unit of sqrt(electrons)
 READ_CYCLES = 6  # standard deviations after which a normal tail counts as nothing
@@ -241,8 +241,8 @@ def shoot(scene, sensor, rng):
 
     Photon and read noise are drawn together, as one normal number z bent to the
     skewness g and kurtosis k of their sum (Cornish-Fisher):
-    z + g/6 (z^2 - 1) + k/24 (z^3 - 3z) - g^2/36 (2z^3 - 5z).  Where the skewness
-    exceeds MAX_SKEWNESS that is not exact enough and photons are counted.
+    z + g/6 (z^2 - 1) + k/24 (z^3 - 3z) - g^2/36 (2z^3 - 5z).  Where the kurtosis
+    exceeds MAX_KURTOSIS that is not exact enough and photons are counted.
 
     Parameters
     ----------
@@ -272,8 +272,8 @@ def shoot(scene, sensor, rng):
     bent += z
     bent *= deviation
     bent += electrons
-    if electrons.min() < MAX_SKEWNESS**-2 and read_electrons < (0.385 / MAX_SKEWNESS) ** 2:
-        count = skewness > MAX_SKEWNESS
+    if electrons.min() < 1 / MAX_KURTOSIS and read_electrons < 0.25 / MAX_KURTOSIS:
+        count = electrons > np.float32(MAX_KURTOSIS) * variance * variance
         bent[count] = rng.poisson(electrons[count]) + z[count] * np.float32(read_electrons**0.5)
     bent *= np.float32(slope / step)
     bent += np.float32(black / step)
@@ -325,10 +325,13 @@ def expose(scene, sensor, rng):
     return shoot(scene, sensor, rng), gt
 
 
-KINDS = ("12-bit", "10-bit", "any")
-
-
-def random_sensor(rng, kinds=(0.35, 0.35, 0.3), shot_noise=(1.8, 800.0), seen=(14.0, 100.0)):
+def random_sensor(
+    rng,
+    kinds=(0.35, 0.35, 0.3),
+    shot_noise=(1.8, 800.0),
+    seen=(14.0, 100.0),
+    read_electrons=(0.3, 60.0),
+):
     """Draw a sensor: one of the two kinds seen in the competition, or any other.
 
     Parameters
@@ -341,6 +344,8 @@ def random_sensor(rng, kinds=(0.35, 0.35, 0.3), shot_noise=(1.8, 800.0), seen=(1
         Slopes of the "any" kind, log-uniform.
     seen : (low, high), DN
         Slopes of the two seen kinds, log-uniform.
+    read_electrons : (low, high)
+        Read noise of the "any" kind over its slope, log-uniform, at 12 to 3200 DN.
 
     Returns
     -------
@@ -365,7 +370,7 @@ def random_sensor(rng, kinds=(0.35, 0.35, 0.3), shot_noise=(1.8, 800.0), seen=(1
     bits = int(rng.choice([10, 12, 14]))
     step = FULL_SCALE / 2**bits
     slope = log_uniform(*shot_noise)
-    read = float(np.clip(slope * log_uniform(0.3, 60), 12, 3200))
+    read = float(np.clip(slope * log_uniform(*read_electrons), 12, 3200))
     black = 0.0 if rng.random() < 0.4 else log_uniform(128, 8192)
     white = (2**bits - 1) * step
     if black == 0 and rng.random() < 0.3:  # subtracted without stretching what is left
