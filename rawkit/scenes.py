@@ -238,7 +238,9 @@ def photo_scene(rng, photos, size, scale=(0.4, 1.3)):
     pixels = np.asarray(photo.resize((size, size), Image.BICUBIC, box=box))
     if rng.random() < 0.5:
         pixels = pixels[:, ::-1]
-    pixels = np.rot90(pixels, rng.integers(4))[..., rng.permutation(3)]
+    pixels = np.rot90(pixels, rng.integers(4))
+    if rng.random() < 0.3:
+        pixels = pixels[..., rng.permutation(3)]
     return np.take(_linear_light(), pixels)
 
 
@@ -277,6 +279,26 @@ def blur(rgb, sigma):
     for k in range(1, reach + 1):
         rgb += taps[k] * (padded[:, reach - k :][:, :width] + padded[:, reach + k :][:, :width])
     return rgb
+
+
+def camera_colors(rng, rgb):
+    """What a sensor's broad colour filters see: less saturated, grey stays grey.
+
+    A random inverse of a camera's colour matrix; each of its rows adds up to 1.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    rgb : ndarray, shape (H, W, 3), float32, linear light
+
+    Returns
+    -------
+    ndarray, the same shape, float32
+    """
+    share = rng.uniform(0.15, 0.5)
+    mix = rng.dirichlet([2.0, 5.0, 2.0], 3)  # green, in the middle, leaks most
+    matrix = ((1 - share) * np.eye(3) + share * mix).astype(np.float32)
+    return np.einsum("hwc,dc->hwd", rgb, matrix)  # not @: BLAS threads would fight the workers
 
 
 def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0):

@@ -170,7 +170,8 @@ def _table_shift(limit, slope, black, white, sigma, step):
     rows = int(limit**0.5 * TABLE_DENSITY) + 2
     columns = min(int(limit + 8 * limit**0.5 + 20), len(n))
     mean = _adc_mean(black + slope * n[:columns], sigma, step, white)
-    return probability[:rows, :columns] @ (mean - black - slope * n[:columns])
+    shift = mean - black - slope * n[:columns]
+    return np.einsum("rn,n->r", probability[:rows, :columns], shift)  # without BLAS's threads
 
 
 def expected_frame(scene, sensor):

@@ -101,7 +101,7 @@ def clean_patch(rng, photos, recipe):
     else:
         rgb = scenes.procedural_scene(rng, binio.PATCH_SIZE)
     sigma = float(np.exp(rng.uniform(*np.log(recipe.blur))))
-    rgb = scenes.blur(rgb, sigma)
+    rgb = scenes.camera_colors(rng, scenes.blur(rgb, sigma))
     red, blue = rng.uniform(1.0, 1.8, 2)
     mosaic = scenes.to_mosaic(rgb, red, blue)
     median, deviation = recipe.brightness
