@@ -22,7 +22,9 @@ def _parser():
     denoise = commands.add_parser("denoise", help="denoise every patch of a file")
     denoise.add_argument("noisy", metavar="IN.bin", type=Path)
     denoise.add_argument("out", metavar="OUT.bin", type=Path)
-    denoise.add_argument("--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite")
+    denoise.add_argument(
+        "--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite"
+    )
     denoise.add_argument(
         "--self-ensemble", action="store_true", help="average over eight views; slower"
     )
@@ -111,7 +113,7 @@ def _synth(args):
 
     from .synth import write_dataset
 
-    with tqdm(total=args.train + args.test, unit="patch") as bar:
+    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar:
         paths = write_dataset(
             args.folder,
             args.train,
