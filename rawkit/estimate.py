@@ -77,7 +77,9 @@ def estimate_pairs(noisy, gt, rounds=5):
     """Fit the variance line of each patch and plane from the squared residuals.
 
     Pixels within four standard deviations of a clip are left out; residuals
-    count up to four standard deviations.
+    count up to four standard deviations.  Where less than 2 % of the pixels
+    remain, all are used, the clipped variance is what is measured, and the
+    covariance is infinite.
 
     Parameters
     ----------
@@ -111,6 +113,7 @@ def estimate_pairs(noisy, gt, rounds=5):
         slope, intercept, covariance = _fit_lines(gt, np.minimum(square, 16 * variance), weight)
         slope, intercept = _physical(slope, intercept, weight, gt, square)
         variance = np.maximum(slope[..., None] * gt + intercept[..., None], 0.02 * mean)
+    covariance = np.where(enough[..., None], covariance, np.inf)
     floor = np.partition(gt, 15, -1)[..., :16].mean(-1)
     black = _black_level(floor, np.isfinite(clip_low).any((1, 2)))[:, None] + 0 * floor
     return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)

@@ -165,14 +165,7 @@ def make_pair(split, seed, index, photos=(), recipe=PRESETS["mixed"]):
     return noisy, gt, dict(zip(CSV_FIELDS[1:], values))
 
 
-_worker = {}  # what a worker process keeps: the photographs of each split
-
-
-def _start_worker(files, quiet=True):
-    _worker.clear()
-    for split, paths in files.items():
-        report = (lambda line: None) if quiet else print
-        _worker[split] = scenes.load_photos(paths, binio.PATCH_SIZE, report)
+_worker = {}  # the photographs of each split; worker processes inherit them
 
 
 def _pair_task(task):
@@ -189,12 +182,13 @@ def _clean_task(task):
 @contextlib.contextmanager
 def _mapper(workers, files):
     """A map(function, tasks) over the cores that keeps the order."""
-    _start_worker(files, quiet=False)  # says once what is skipped
+    _worker.clear()
+    _worker.update((split, scenes.load_photos(paths)) for split, paths in files.items())
     workers = workers or len(os.sched_getaffinity(0))
     if workers == 1:
         yield map
         return
-    pool = multiprocessing.get_context("fork").Pool(workers)  # shares the photographs
+    pool = multiprocessing.get_context("fork").Pool(workers)
     try:
         yield lambda function, tasks: pool.imap(function, tasks, chunksize=4)
     finally:
