@@ -27,6 +27,18 @@ def _parser():
         "--self-ensemble", action="store_true", help="average over eight views; slower"
     )
 
+    synth = commands.add_parser("synth", help="write a synthetic dataset")
+    synth.add_argument("folder", metavar="FOLDER", type=Path)
+    synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs; default: 0")
+    synth.add_argument("--test", metavar="N", type=int, default=0, help="inputs with gt")
+    synth.add_argument("--seed", metavar="S", type=int, default=0)
+    synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
+    synth.add_argument("--photos", metavar="FOLDER", type=Path, help="default: bundled ones")
+    synth.add_argument("--train-split", default="train", help="train, validation or test")
+    synth.add_argument("--test-split", default="test", help="train, validation or test")
+    synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
+    synth.add_argument("--overwrite", action="store_true")
+
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
     notebooks.add_argument(
@@ -94,6 +106,29 @@ def _denoise(args):
     print("%s: %d patches" % (args.out, len(patches)))
 
 
+def _synth(args):
+    from tqdm import tqdm
+
+    from .synth import write_dataset
+
+    with tqdm(total=args.train + args.test, unit="patch") as bar:
+        paths = write_dataset(
+            args.folder,
+            args.train,
+            args.test,
+            args.seed,
+            overwrite=args.overwrite,
+            workers=args.workers,
+            preset=args.preset,
+            photos=args.photos,
+            train_split=args.train_split,
+            test_split=args.test_split,
+            progress=lambda done, total: bar.update(),
+        )
+    for path in paths:
+        print(path)
+
+
 def _notebooks(args):
     from .binio import outputs_folder, show_path
     from .notebooks import run_notebooks
@@ -107,7 +142,13 @@ def _notebooks(args):
 def main(arguments=None):
     """Run one command; return the exit status, 0 or 2."""
     args = _parser().parse_args(arguments)
-    commands = {"info": _info, "score": _score, "denoise": _denoise, "notebooks": _notebooks}
+    commands = {
+        "info": _info,
+        "score": _score,
+        "denoise": _denoise,
+        "synth": _synth,
+        "notebooks": _notebooks,
+    }
     try:
         commands[args.command](args)
     except (ValueError, OSError) as error:

@@ -92,6 +92,8 @@ def _leaf(rng, canvas, radius, clouds):
             )
     alpha = np.clip(0.5 + inside / np.float32(edge), 0, 1)[..., None]
     color = random_color(rng)
+    if rng.random() < 0.25:  # round like a can or a ball: darker to one side
+        color = color * (0.7 + (0.3 / radius) * u)[..., None]
     pattern = _pattern(rng, y, x, clouds)
     if pattern is not None:
         other = random_color(rng) if rng.random() < 0.4 else color * rng.uniform(0.4, 1.3)
@@ -159,11 +161,12 @@ def procedural_scene(rng, size):
     light = 1 + rng.uniform(-0.4, 0.4) * ramp[:, None] + rng.uniform(-0.4, 0.4) * ramp
     canvas = np.empty((size, size, 3), np.float32)
     canvas[:] = random_color(rng)
-    largest = size * rng.uniform(0.15, 0.7)
-    smallest = rng.uniform(2, 12)
-    number = int(np.exp(rng.uniform(np.log(4), np.log(160))))
-    # radii with density r**-3, which looks alike at every scale
-    radii = smallest / np.sqrt(1 - rng.random(number) * (1 - (smallest / largest) ** 2))
+    largest, smallest = size * rng.uniform(0.15, 0.9), rng.uniform(2, 12)
+    number = int(np.exp(rng.uniform(np.log(6), np.log(160))))
+    # radii with density r**-power; 3 looks alike at every scale, less means larger things
+    power = 1 - rng.choice([1.2, 2.0, 3.0])
+    ends = smallest**power, largest**power
+    radii = (ends[0] + rng.random(number) * (ends[1] - ends[0])) ** (1 / power)
     if rng.random() < 0.5:
         radii = np.sort(radii)[::-1]  # large ones behind: small things stay visible
     for radius in radii:
@@ -232,14 +235,21 @@ def photo_scene(rng, photos, size, scale=(0.4, 1.3)):
     side = size / factor
     left, top = (rng.uniform(0, max(n - side, 0)) for n in photo.size)
     box = (left, top, min(left + side, photo.width), min(top + side, photo.height))
-    pixels = np.asarray(photo.resize((size, size), Image.BICUBIC, box=box), np.float32) / 255
+    pixels = np.asarray(photo.resize((size, size), Image.BICUBIC, box=box))
     if rng.random() < 0.5:
         pixels = pixels[:, ::-1]
     pixels = np.rot90(pixels, rng.integers(4))
-    # inverse of a global tone curve (smoothstep), then of the display's gamma
-    pixels = 0.5 - np.sin(np.arcsin(1 - 2 * np.clip(pixels, 0, 1)) / 3)
-    linear = np.power(pixels, np.float32(2.2))
-    return np.ascontiguousarray(linear[..., rng.permutation(3)])
+    if rng.random() < 0.3:
+        pixels = pixels[..., rng.permutation(3)]
+    return np.take(_linear_light(), pixels)
+
+
+@functools.lru_cache(maxsize=1)
+def _linear_light():
+    """Linear light of a display's 256 values: tone curve (smoothstep), then gamma, undone."""
+    toned = np.arange(256) / 255
+    toned = np.maximum(0.5 - np.sin(np.arcsin(1 - 2 * toned) / 3), 0)  # rounding may go below
+    return np.power(toned, 2.2).astype(np.float32)
 
 
 def blur(rgb, sigma):
@@ -257,16 +267,38 @@ def blur(rgb, sigma):
     if sigma < 0.15:
         return rgb
     reach = int(np.ceil(3 * sigma))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).astype(np.float32)
-    taps /= taps.sum()
-    for axis in (0, 1):
-        width = [(0, 0)] * 3
-        width[axis] = (reach, reach)
-        padded = np.pad(rgb, width, mode="edge")
-        length = rgb.shape[axis]
-        parts = (np.take(padded, range(k, k + length), axis) for k in range(len(taps)))
-        rgb = sum(tap * part for tap, part in zip(taps, parts))
+    taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2).astype(np.float32)
+    taps /= taps.sum() + taps[1:].sum()
+    height, width = rgb.shape[:2]
+    padded = np.pad(rgb, [(reach, reach), (0, 0), (0, 0)], mode="edge")
+    rgb = padded[reach : reach + height] * taps[0]
+    for k in range(1, reach + 1):
+        rgb += taps[k] * (padded[reach - k :][:height] + padded[reach + k :][:height])
+    padded = np.pad(rgb, [(0, 0), (reach, reach), (0, 0)], mode="edge")
+    rgb = padded[:, reach : reach + width] * taps[0]
+    for k in range(1, reach + 1):
+        rgb += taps[k] * (padded[:, reach - k :][:, :width] + padded[:, reach + k :][:, :width])
     return rgb
+
+
+def camera_colors(rng, rgb):
+    """What a sensor's broad colour filters see: less saturated, grey stays grey.
+
+    A random inverse of a camera's colour matrix; each of its rows adds up to 1.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    rgb : ndarray, shape (H, W, 3), float32, linear light
+
+    Returns
+    -------
+    ndarray, the same shape, float32
+    """
+    share = rng.uniform(0.15, 0.5)
+    mix = rng.dirichlet([2.0, 5.0, 2.0], 3)  # green, in the middle, leaks most
+    matrix = ((1 - share) * np.eye(3) + share * mix).astype(np.float32)
+    return np.einsum("hwc,dc->hwd", rgb, matrix)  # not @: BLAS threads would fight the workers
 
 
 def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0):

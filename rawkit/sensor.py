@@ -15,24 +15,22 @@ Cornish, Fisher: "Moments and cumulants in the specification of distributions",
 Revue de l'Institut International de Statistique 1937.
 """
 
+import functools
 from collections import namedtuple
 
 import numpy as np
 
 FULL_SCALE = 65536  # DN; a code of `bits` bits stands for FULL_SCALE / 2**bits DN
 GAIN_STEP = 4  # DN; frames with a digital gain are rounded to this
-FEW_ELECTRONS = 24  # below: exact Poisson draws; above: a normal corrected to third order
+MAX_KURTOSIS = 0.1  # excess, of a pixel's noise; above: photons are counted one by one
 TABLE_ELECTRONS = 256  # below: expectations from a table; above: Edgeworth's series
 TABLE_DENSITY = 16  # table nodes per unit of sqrt(electrons)
-READ_CYCLES = 8  # standard deviations after which a normal tail counts as nothing
+READ_CYCLES = 6  # standard deviations after which a normal tail counts as nothing
 
 Sensor = namedtuple(
     "Sensor", "bits black_level white_level shot_noise read_noise_var row_noise gain hot_pixels"
 )
 Sensor.__doc__ = """What has to be known of a sensor, in DN of the file (0-65535).
-
-Each field is a number, or an array with one entry per crop of a batch
-(`stack_sensors`); `gain` has one more axis of length 4.
 
 Attributes
 ----------
@@ -56,45 +54,26 @@ hot_pixels : float
 
 
 def code_step(sensor):
-    """Return the distance of two neighbouring codes in DN, as float64."""
-    return FULL_SCALE / 2.0 ** np.asarray(sensor.bits)
-
-
-def stack_sensors(sensors):
-    """Turn a list of N sensors into one `Sensor` of arrays, for a batch of N crops.
-
-    Parameters
-    ----------
-    sensors : sequence of Sensor
-
-    Returns
-    -------
-    Sensor of arrays (N,) float64; `gain` (N, 4)
-    """
-    return Sensor(*(np.array(field, np.float64) for field in zip(*sensors)))
+    """Return the distance of two neighbouring codes in DN."""
+    return FULL_SCALE / 2**sensor.bits
 
 
 def check_sensor(sensor):
-    """Raise ValueError naming the first parameter that makes no sense.
-
-    Parameters
-    ----------
-    sensor : Sensor
-        Of numbers or of arrays.
-    """
+    """Raise ValueError naming the first parameter that makes no sense."""
     rules = [
-        ("bits", np.isin(sensor.bits, (10, 12, 14)), "10, 12 or 14"),
-        ("black_level", np.greater_equal(sensor.black_level, 0), "0 DN or more"),
-        ("white_level", np.greater(sensor.white_level, sensor.black_level), "above black_level"),
-        ("white_level", np.less(sensor.white_level, FULL_SCALE), "below 65536 DN"),
-        ("shot_noise", np.greater(sensor.shot_noise, 0), "above 0 DN"),
-        ("read_noise_var", np.greater_equal(sensor.read_noise_var, 0), "0 DN**2 or more"),
-        ("row_noise", np.greater_equal(sensor.row_noise, 0), "0 DN or more"),
-        ("gain", (np.asarray(sensor.gain) > 0) & (np.asarray(sensor.gain) <= 1), "in 0-1"),
-        ("hot_pixels", np.less_equal(np.abs(sensor.hot_pixels), 0.01), "a share up to 0.01"),
+        ("bits", sensor.bits in (10, 12, 14), "10, 12 or 14"),
+        ("black_level", sensor.black_level >= 0, "0 DN or more"),
+        ("white_level", sensor.black_level < sensor.white_level, "above black_level"),
+        ("white_level", sensor.white_level < FULL_SCALE, "below 65536 DN"),
+        ("shot_noise", sensor.shot_noise > 0, "above 0 DN"),
+        ("read_noise_var", sensor.read_noise_var >= 0, "0 DN**2 or more"),
+        ("row_noise", sensor.row_noise >= 0, "0 DN or more"),
+        ("gain", len(sensor.gain) == 4 and 0 < min(sensor.gain), "4 numbers above 0"),
+        ("gain", max(sensor.gain) <= 1, "4 numbers up to 1"),
+        ("hot_pixels", 0 <= sensor.hot_pixels <= 0.01, "a share up to 0.01"),
     ]
     for name, good, expected in rules:
-        if not np.all(good):
+        if not good:
             raise ValueError(
                 "sensor: found %s %s, expected %s" % (name, getattr(sensor, name), expected)
             )
@@ -103,20 +82,15 @@ def check_sensor(sensor):
 def plane_noise(sensor):
     """Return the noise of the four planes in the file, quantisation included.
 
-    Parameters
-    ----------
-    sensor : Sensor
-        Of numbers, or of arrays (N,).
-
     Returns
     -------
-    shot_noise, read_noise_var : ndarrays, shape (4,) or (N, 4), DN and DN**2
+    shot_noise, read_noise_var : ndarrays, shape (4,), float64, DN and DN**2
         var = shot_noise * (mean - black_level) + read_noise_var, away from the
         clips; row noise and the code step's variance are in read_noise_var.
     """
     gain = np.asarray(sensor.gain, np.float64)
-    dark = sensor.read_noise_var + np.square(sensor.row_noise) + code_step(sensor) ** 2 / 12
-    return np.expand_dims(sensor.shot_noise, -1) * gain, np.expand_dims(dark, -1) * gain**2
+    dark = sensor.read_noise_var + sensor.row_noise**2 + code_step(sensor) ** 2 / 12
+    return sensor.shot_noise * gain, dark * gain**2
 
 
 def normal_cdf(z):
@@ -159,156 +133,157 @@ def _adc_mean(x, sigma, step, white):
     return step * (below + (above * real).sum(-1))
 
 
+@functools.lru_cache(maxsize=1)
 def _poisson_table():
-    """P(n) for the table's nodes: rows sqrt(electrons) * TABLE_DENSITY, columns n."""
+    """P(n) for the table's nodes, row sqrt(electrons) * TABLE_DENSITY, column n."""
     nodes = (np.arange(int(TABLE_ELECTRONS**0.5) * TABLE_DENSITY + 2) / TABLE_DENSITY) ** 2
-    n = np.arange(int(nodes[-1] + 8 * nodes[-1] ** 0.5))
+    n = np.arange(int(nodes[-1] + 8 * nodes[-1] ** 0.5 + 20))
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(n[1:]))])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_p = n * np.log(nodes[:, None]) - nodes[:, None] - log_factorial
-    log_p[0] = np.where(n == 0, 0.0, -np.inf)
+    log_p = n * np.log(np.maximum(nodes, 1e-300))[:, None] - nodes[:, None] - log_factorial
     return nodes, n, np.exp(log_p)
 
 
-_TABLE = []  # filled at first use: import stays quick
+def _ladder(sensor):
+    """Slope, black, white, deviation in the dark (row noise included), step; floats, DN."""
+    sigma = (sensor.read_noise_var + sensor.row_noise**2) ** 0.5
+    return sensor.shot_noise, sensor.black_level, sensor.white_level, sigma, code_step(sensor)
 
 
-def _shift_table(sensor_row):
-    """Expectation minus unclipped mean at the table's nodes, DN, for one sensor."""
-    if not _TABLE:
-        _TABLE.append(_poisson_table())
-    nodes, n, probability = _TABLE[0]
-    slope, black, white, sigma, step = sensor_row
-    return probability @ _adc_mean(black + slope * n, sigma, step, white) - slope * nodes - black
+def _clip_limits(slope, black, white, sigma):
+    """Electrons below and above which the clips at 0 and white move the mean.
+
+    Where a signal of m DN has the clip READ_CYCLES deviations away:
+    black + m = R sqrt(slope m + sigma^2) and white - black - m = the same.
+    """
+    reach, room = READ_CYCLES**2, white - black
+    half = reach * slope / 2 - black
+    root = half**2 + reach * sigma**2 - black**2
+    dark = max((half + root**0.5) / slope, 0.0) if root > 0 else 0.0
+    half = reach * slope / 2 + room
+    bright = (half - (half**2 + reach * sigma**2 - room**2) ** 0.5) / slope
+    return dark, bright
 
 
-def _column(values, batch):
-    """One number per crop as float32 that broadcasts over (N, H, W)."""
-    return np.broadcast_to(np.asarray(values, np.float32), (batch,))[:, None, None]
+def _table_shift(limit, slope, black, white, sigma, step):
+    """Expectation minus unclipped mean at the table's nodes up to `limit`, DN."""
+    nodes, n, probability = _poisson_table()
+    rows = int(limit**0.5 * TABLE_DENSITY) + 2
+    columns = min(int(limit + 8 * limit**0.5 + 20), len(n))
+    mean = _adc_mean(black + slope * n[:columns], sigma, step, white)
+    shift = mean - black - slope * n[:columns]
+    return np.einsum("rn,n->r", probability[:rows, :columns], shift)  # without BLAS's threads
 
 
 def expected_frame(scene, sensor):
     """Expectation of the clipped, quantised frame.
 
+    Few electrons are summed over exactly, in a table; for many the unclipped
+    mean is right except near the clips, where Edgeworth's series serves.
+
     Parameters
     ----------
-    scene : array, shape (N, H, W) or (H, W), float32, in 0-1 of the white level;
-        more than 1 saturates; below 0 counts as 0
+    scene : array, shape (H, W), float32, in 0-1 of the white level
+        More than 1 saturates; below 0 counts as 0.
     sensor : Sensor
 
     Returns
     -------
-    ndarray, float32, the same shape, DN, not rounded
+    ndarray, shape (H, W), float32, DN, not rounded
     """
-    scene = np.asarray(scene, np.float32)
-    if scene.ndim == 2:
-        return expected_frame(scene[None], sensor)[0]
-    batch = len(scene)
-    numbers = [sensor.shot_noise, sensor.black_level, sensor.white_level]
-    numbers.append(np.sqrt(sensor.read_noise_var + np.square(sensor.row_noise)))
-    numbers.append(code_step(sensor))
-    numbers = [np.broadcast_to(np.asarray(x, np.float64), (batch,)) for x in numbers]
-    slope, black, white, sigma, step = (_column(x, batch) for x in numbers)
+    slope, black, white, sigma, step = _ladder(sensor)
+    electrons = np.maximum(scene, np.float32(0)) * np.float32((white - black) / slope)
+    frame = electrons * np.float32(slope)
+    frame += np.float32(black)
 
-    electrons = np.maximum(scene, 0) * ((white - black) / slope)
-    mean = black + slope * electrons
-    tables = np.array([_shift_table(row) for row in zip(*numbers)], np.float32)
-    few = electrons < TABLE_ELECTRONS
-    which = np.broadcast_to(np.arange(batch)[:, None, None], scene.shape)[few]
-    place = np.sqrt(electrons[few]) * np.float32(TABLE_DENSITY)
-    left = place.astype(np.intp)
-    place -= left
-    flat, left = tables.ravel(), left + which * tables.shape[1]
-    shift = flat[left]
-    shift += place * (flat[left + 1] - shift)
-    frame = mean.copy()
-    frame[few] += shift
-
-    spread = np.sqrt(slope * slope * electrons + sigma * sigma)
-    near = ~few & ((mean < READ_CYCLES * spread) | (mean > white - READ_CYCLES * spread))
-    if near.any():
-        full = [np.broadcast_to(x, scene.shape)[near] for x in (slope, step, white)]
-        deviation = np.maximum(spread[near], 1e-3)
-        skewness = full[0] ** 3 * electrons[near] / deviation**3
-        mean_near = np.minimum(mean[near], full[2] + 30 * deviation)
-        frame[near] = mean_near + _clip_shift(mean_near, deviation, skewness, full[1], full[2])
-    return _digital_gain(np.clip(frame, 0, white, out=frame), sensor)
-
-
-def _digital_gain(frame, sensor):
-    """Multiply the planes (in place) around the black level."""
-    gain = np.broadcast_to(np.asarray(sensor.gain, np.float32), (len(frame), 4))
-    black = _column(sensor.black_level, len(frame))
-    for plane, (y, x) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
-        factor = gain[:, plane, None, None]
-        if np.any(factor != 1):
-            view = frame[:, y::2, x::2]
-            view *= factor
-            view += black * (1 - factor)
+    dark, bright = _clip_limits(slope, black, white, sigma)
+    coarse = ((0.75 * step) ** 2 - sigma**2) / slope**2  # electrons; codes dithered beyond
+    limit = TABLE_ELECTRONS if bright < TABLE_ELECTRONS else max(dark, coarse)
+    limit = min(limit, TABLE_ELECTRONS)
+    darkest, brightest = electrons.min(), electrons.max()
+    if darkest < limit:
+        shift = _table_shift(limit, slope, black, white, sigma, step).astype(np.float32)
+        place = np.sqrt(np.minimum(electrons, np.float32(limit)))
+        place *= np.float32(TABLE_DENSITY)
+        left = place.astype(np.intp)
+        place -= left
+        correction = np.take(np.diff(shift), left)
+        correction *= place
+        correction += np.take(shift, left)
+        correction *= electrons < limit
+        frame += correction
+    if brightest > bright or darkest < dark and dark > limit:
+        near = (electrons >= limit) & ((electrons < dark) | (electrons > bright))
+        mean = np.minimum(frame[near].astype(np.float64), 4 * white)
+        deviation = np.sqrt(slope * (mean - black) + sigma**2)
+        skewness = slope**2 * (mean - black) / deviation**3
+        frame[near] = mean + _clip_shift(mean, deviation, skewness, step, white)
+    saturated = frame > white - 0.01
+    frame = _digital_gain(np.clip(frame, 0, np.float32(white), out=frame), sensor, False)
+    if min(sensor.gain) < 1 and saturated.any():  # always the same code, so rounded alike
+        frame[saturated] = np.rint(frame[saturated] / GAIN_STEP) * GAIN_STEP
     return frame
 
 
-def _draw_electrons(electrons, rng):
-    """Poisson numbers as float32: exact below FEW_ELECTRONS, else Cornish-Fisher."""
-    root = np.sqrt(electrons)
-    z = rng.standard_normal(electrons.shape, np.float32)
-    square = z * z
-    square -= 1
-    counts = electrons + root * z
-    counts += square / np.float32(6)
-    counts -= z * square / (np.float32(72) * np.maximum(root, 1))
-    few = electrons < FEW_ELECTRONS
-    counts[few] = rng.poisson(electrons[few])
-    return counts
-
-
-def _add_hot_pixels(scene, sensor, rng):
-    """A copy of the scene with dark current in a few pixels."""
-    shares = np.broadcast_to(np.asarray(sensor.hot_pixels, np.float64), (len(scene),))
-    scene = scene.copy()
-    for crop, number in zip(scene, rng.poisson(shares * scene[0].size)):
-        where = rng.integers(0, crop.size, number)
-        crop.flat[where] += rng.exponential(0.15, number).astype(np.float32)
-    return scene
+def _digital_gain(frame, sensor, rounded):
+    """Multiply the planes of a mosaic around the black level, in place."""
+    for factor, (y, x) in zip(sensor.gain, ((0, 0), (0, 1), (1, 0), (1, 1))):
+        if factor != 1:
+            plane = frame[y::2, x::2]
+            plane *= np.float32(factor)
+            plane += np.float32(sensor.black_level * (1 - factor))
+            if rounded:
+                np.rint(plane * np.float32(1 / GAIN_STEP), out=plane)
+                plane *= np.float32(GAIN_STEP)
+    return frame
 
 
 def shoot(scene, sensor, rng):
     """Take one noisy frame; hot pixels must already be part of the scene.
 
+    Photon and read noise are drawn together, as one normal number z bent to the
+    skewness g and kurtosis k of their sum (Cornish-Fisher):
+    z + g/6 (z^2 - 1) + k/24 (z^3 - 3z) - g^2/36 (2z^3 - 5z).  Where the kurtosis
+    exceeds MAX_KURTOSIS that is not exact enough and photons are counted.
+
     Parameters
     ----------
-    scene : array, shape (N, H, W) or (H, W), float32, in 0-1 of the white level
+    scene : array, shape (H, W), float32, in 0-1 of the white level
     sensor : Sensor
     rng : numpy.random.Generator
 
     Returns
     -------
-    ndarray, uint16, the same shape, DN
+    ndarray, shape (H, W), uint16, DN
     """
-    scene = np.asarray(scene, np.float32)
-    if scene.ndim == 2:
-        return shoot(scene[None], sensor, rng)[0]
-    batch = len(scene)
-    slope, black, white = (
-        _column(x, batch) for x in (sensor.shot_noise, sensor.black_level, sensor.white_level)
-    )
-    step = _column(code_step(sensor), batch)
-    signal = _draw_electrons(np.maximum(scene, 0) * ((white - black) / slope), rng)
-    signal *= slope / step
-    read = rng.standard_normal(scene.shape, np.float32)
-    read *= _column(np.sqrt(sensor.read_noise_var), batch) / step
-    signal += read
-    if np.any(sensor.row_noise):
-        rows = rng.standard_normal(scene.shape[:2] + (1,), np.float32)
-        signal += rows * (_column(sensor.row_noise, batch) / step)
-    signal += black / step
-    codes = np.clip(np.rint(signal, out=signal), 0, white / step, out=signal)
-    codes *= step
-    if np.any(np.asarray(sensor.gain) != 1):
-        gained = np.rint(_digital_gain(codes.copy(), sensor) / GAIN_STEP) * GAIN_STEP
-        one = np.all(np.broadcast_to(sensor.gain, (batch, 4)) == 1, axis=1)
-        codes = np.where(one[:, None, None], codes, gained)
-    return codes.astype(np.uint16)
+    slope, black, white, _, step = _ladder(sensor)
+    read_electrons = sensor.read_noise_var / slope**2
+    electrons = np.maximum(scene, np.float32(0)) * np.float32((white - black) / slope)
+    variance = electrons + np.float32(max(read_electrons, 1e-12))
+    deviation = np.sqrt(variance)
+    skewness = electrons / (variance * deviation)
+    z = rng.standard_normal(electrons.shape, np.float32)
+    square = z * z
+    bent = skewness * np.float32(1 / 6)
+    bent *= square - 1
+    if skewness.max() > 0.1:
+        third = electrons / (variance * variance)  # the kurtosis
+        third *= square * np.float32(1 / 24) - np.float32(3 / 24)
+        third -= skewness * skewness * (square * np.float32(2 / 36) - np.float32(5 / 36))
+        bent += third * z
+    bent += z
+    bent *= deviation
+    bent += electrons
+    if electrons.min() < 1 / MAX_KURTOSIS and read_electrons < 0.25 / MAX_KURTOSIS:
+        count = electrons > np.float32(MAX_KURTOSIS) * variance * variance
+        bent[count] = rng.poisson(electrons[count]) + z[count] * np.float32(read_electrons**0.5)
+    bent *= np.float32(slope / step)
+    bent += np.float32(black / step)
+    if sensor.row_noise > 0:
+        rows = rng.standard_normal((len(scene), 1), np.float32)
+        bent += rows * np.float32(sensor.row_noise / step)
+    codes = np.clip(np.rint(bent, out=bent), 0, np.float32(white / step), out=bent)
+    codes *= np.float32(step)
+    return _digital_gain(codes, sensor, True).astype(np.uint16)
 
 
 def expose(scene, sensor, rng):
@@ -316,37 +291,48 @@ def expose(scene, sensor, rng):
 
     Parameters
     ----------
-    scene : array, shape (N, H, W) or (H, W), float32
+    scene : array, shape (H, W) or (N, H, W), float32
         Noise-free mosaics, linear, black at 0, 1 at the white level; more saturates.
-    sensor : Sensor
-        One for all, or a stack with one for each crop.
+    sensor : Sensor, or for a batch a sequence of N of them
     rng : numpy.random.Generator
 
     Returns
     -------
-    noisy, gt : ndarrays of uint16, the same shape, DN
+    noisy, gt : ndarrays of uint16, the scene's shape, DN
         gt is the expectation of noisy over shots, rounded; hot pixels, which
         stay from shot to shot, stand in both.
 
     Raises
     ------
     ValueError
-        If a parameter of the sensor is out of range (named).
+        If a parameter of a sensor is out of range (named), or the numbers of
+        scenes and sensors differ.
     """
-    check_sensor(sensor)
     scene = np.asarray(scene, np.float32)
-    if scene.ndim == 2:
-        noisy, gt = expose(scene[None], sensor, rng)
-        return noisy[0], gt[0]
-    scene = _add_hot_pixels(scene, sensor, rng)
+    if scene.ndim == 3:
+        if len(scene) != len(sensor):
+            raise ValueError("found %d scenes and %d sensors" % (len(scene), len(sensor)))
+        noisy, gt = np.empty(scene.shape, np.uint16), np.empty(scene.shape, np.uint16)
+        for i, (crop, one) in enumerate(zip(scene, sensor)):
+            noisy[i], gt[i] = expose(crop, one, rng)
+        return noisy, gt
+    check_sensor(sensor)
+    hot = rng.poisson(sensor.hot_pixels * scene.size)
+    if hot:
+        scene = scene.copy()
+        where = rng.integers(0, scene.size, hot)
+        scene.flat[where] += rng.exponential(0.15, hot).astype(np.float32)
     gt = np.rint(expected_frame(scene, sensor)).astype(np.uint16)
     return shoot(scene, sensor, rng), gt
 
 
-KINDS = ("12-bit", "10-bit", "any")
-
-
-def random_sensor(rng, kinds=(0.35, 0.35, 0.3), shot_noise=(1.8, 800.0), seen=(14.0, 100.0)):
+def random_sensor(
+    rng,
+    kinds=(0.35, 0.35, 0.3),
+    shot_noise=(1.8, 800.0),
+    seen=(14.0, 100.0),
+    read_electrons=(0.3, 60.0),
+):
     """Draw a sensor: one of the two kinds seen in the competition, or any other.
 
     Parameters
@@ -359,6 +345,8 @@ def random_sensor(rng, kinds=(0.35, 0.35, 0.3), shot_noise=(1.8, 800.0), seen=(1
         Slopes of the "any" kind, log-uniform.
     seen : (low, high), DN
         Slopes of the two seen kinds, log-uniform.
+    read_electrons : (low, high)
+        Read noise of the "any" kind over its slope, log-uniform, at 12 to 3200 DN.
 
     Returns
     -------
@@ -383,7 +371,7 @@ def random_sensor(rng, kinds=(0.35, 0.35, 0.3), shot_noise=(1.8, 800.0), seen=(1
     bits = int(rng.choice([10, 12, 14]))
     step = FULL_SCALE / 2**bits
     slope = log_uniform(*shot_noise)
-    read = float(np.clip(slope * log_uniform(0.3, 60), 12, 3200))
+    read = float(np.clip(slope * log_uniform(*read_electrons), 12, 3200))
     black = 0.0 if rng.random() < 0.4 else log_uniform(128, 8192)
     white = (2**bits - 1) * step
     if black == 0 and rng.random() < 0.3:  # subtracted without stretching what is left

@@ -17,7 +17,9 @@ import numpy as np
 from . import binio, scenes, sources
 from .sensor import expose, plane_noise, random_sensor
 
-Recipe = namedtuple("Recipe", "photo_share photo_scale blur brightness kinds shot_noise seen")
+Recipe = namedtuple(
+    "Recipe", "photo_share photo_scale blur brightness kinds shot_noise seen read_electrons"
+)
 Recipe.__doc__ = """What a synthetic world looks like.
 
 Attributes
@@ -30,19 +32,35 @@ blur : (low, high), pixels
     Standard deviation of the optics' blur, log-uniform.
 brightness : (median, log-deviation)
     Mean of a clean mosaic over the white level, log-normal.
-kinds, shot_noise, seen
+kinds, shot_noise, seen, read_electrons
     As in `rawkit.sensor.random_sensor`.
 """
 
-PRESETS = {
-    # near the competition's statistics, its two kinds of sensor first, and far beyond
-    "mixed": Recipe(
-        0.4, (0.4, 1.3), (0.4, 2.2), (0.062, 0.9), (0.35, 0.35, 0.3), (1.8, 800), (14, 100)
-    ),
-    # photographs alone, as for the acceptance sets: crisp, and phone-like optics
-    "sharp": Recipe(1.0, (0.4, 0.8), (0.3, 0.6), (0.08, 0.8), (0.3, 0.3, 0.4), (4, 400), (14, 100)),
-    "soft": Recipe(1.0, (0.6, 1.3), (1.2, 2.2), (0.08, 0.8), (0.3, 0.3, 0.4), (4, 400), (14, 100)),
-}
+MIXED = Recipe(
+    photo_share=0.4,
+    photo_scale=(0.4, 1.3),
+    blur=(0.4, 2.2),
+    brightness=(0.055, 0.75),
+    kinds=(0.35, 0.35, 0.3),
+    shot_noise=(1.8, 800.0),
+    seen=(14.0, 100.0),
+    read_electrons=(0.3, 60.0),
+)
+# photographs alone, with less extreme sensors: crisp, and with phone-like optics
+SHARP = MIXED._replace(
+    photo_share=1.0,
+    photo_scale=(0.4, 0.8),
+    blur=(0.3, 0.6),
+    brightness=(0.08, 0.7),
+    shot_noise=(1.8, 150.0),
+    seen=(8.0, 65.0),
+    read_electrons=(0.5, 12.0),
+)
+SOFT = SHARP._replace(
+    photo_scale=(0.6, 1.3), blur=(1.2, 2.2), shot_noise=(4.0, 300.0), seen=(14.0, 100.0)
+)
+# "mixed" is near the competition's statistics, its two kinds of sensor and far beyond
+PRESETS = {"mixed": MIXED, "sharp": SHARP, "soft": SOFT}
 
 CSV_NAME = "true_parameters.csv"
 CSV_FIELDS = (
@@ -83,8 +101,8 @@ def clean_patch(rng, photos, recipe):
     else:
         rgb = scenes.procedural_scene(rng, binio.PATCH_SIZE)
     sigma = float(np.exp(rng.uniform(*np.log(recipe.blur))))
-    rgb = scenes.blur(rgb, sigma)
-    red, blue = rng.uniform(1.0, 2.2, 2)
+    rgb = scenes.camera_colors(rng, scenes.blur(rgb, sigma))
+    red, blue = rng.uniform(1.0, 1.8, 2)
     mosaic = scenes.to_mosaic(rgb, red, blue)
     median, deviation = recipe.brightness
     brightness = median * np.exp(deviation * rng.standard_normal())
@@ -112,7 +130,7 @@ def make_pair(split, seed, index, photos=(), recipe=PRESETS["mixed"]):
     """
     rng = sources.scene_rng(split, seed, index)
     scene, source, sigma = clean_patch(rng, photos, recipe)
-    sensor = random_sensor(rng, recipe.kinds, recipe.shot_noise, recipe.seen)
+    sensor = random_sensor(rng, *recipe[4:])
     noisy, gt = expose(scene, sensor, rng)
     slopes, dark = plane_noise(sensor)
     values = [index, source, "%.3f" % sigma, sensor.bits, "%.2f" % sensor.black_level]

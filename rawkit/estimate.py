@@ -1,0 +1,272 @@
+"""Measuring a sensor's noise: from pairs of noisy patch and ground truth, or blind.
+
+Both fit the variance line  var = shot_noise * mean + intercept.  The line alone
+holds intercept = read_noise_var - shot_noise * black_level; the two are told
+apart only where pixels without light show the black level.
+
+References
+----------
+Foi, Trimeche, Katkovnik, Egiazarian: "Practical Poissonian-Gaussian noise
+modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 2008
+(local means against robust local variances, clipping, the line's fit).
+Immerkaer: "Fast noise variance estimation", Computer Vision and Image
+Understanding 1996 (the second difference in both directions).
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from .bayer import pack_bayer
+
+BLOCK = 8  # pixels of a plane; blocks are BLOCK x BLOCK
+FLOOR_GAP = 8.0  # DN; planes whose darkest pixels agree to this have seen no light there
+
+NoiseLine = namedtuple("NoiseLine", "shot_noise intercept covariance black_level read_noise_var")
+NoiseLine.__doc__ = """A variance line, var = shot_noise * mean + intercept, in DN and DN**2.
+
+Attributes
+----------
+shot_noise, intercept : ndarrays, shape (...)
+    The slope in DN and the variance at mean 0 in DN**2 (may be negative).
+covariance : ndarray, shape (..., 2, 2)
+    Of slope and intercept.
+black_level, read_noise_var : ndarrays, shape (...)
+    NaN where no dark pixel identifies them.
+"""
+
+
+def line_variance(line, mean):
+    """Variance at a mean, in DN**2; never below a hundredth of a code step squared.
+
+    Parameters
+    ----------
+    line : NoiseLine
+        Of arrays with shape (...).
+    mean : array, shape (..., H, W), DN, black level included
+
+    Returns
+    -------
+    ndarray, shape (..., H, W)
+    """
+    slope, intercept = (np.asarray(x)[..., None, None] for x in line[:2])
+    return np.maximum(slope * mean + intercept, 1.0)
+
+
+def _fit_lines(mean, variance, weight):
+    """Weighted straight lines over the last axis; slope, intercept and the weights' inverse."""
+    scale = np.maximum(np.abs(mean).max(-1, keepdims=True), 1.0)
+    x = mean / scale
+    total = weight.sum(-1)
+    center = (weight * x).sum(-1) / total
+    spread = (weight * np.square(x - center[..., None])).sum(-1) + 1e-9 * total
+    level = (weight * variance).sum(-1) / total
+    slope = (weight * (x - center[..., None]) * variance).sum(-1) / spread
+    scale = scale[..., 0]
+    # covariance of (slope, intercept) if `weight` is the inverse variance of the data
+    a, b = 1 / spread, center / spread
+    inverse = np.array([[a / scale**2, -b / scale], [-b / scale, 1 / total + center * b]])
+    inverse = np.moveaxis(inverse, (0, 1), (-2, -1))
+    return slope / scale, level - slope * center, inverse
+
+
+# ---------------------------------------------------------------- from pairs
+
+
+def estimate_pairs(noisy, gt, rounds=5):
+    """Fit the variance line of each patch and plane from the squared residuals.
+
+    Pixels within four standard deviations of a clip are left out; residuals
+    count up to four standard deviations.
+
+    Parameters
+    ----------
+    noisy, gt : arrays, shape (N, H, W), uint16 or float, DN
+
+    Returns
+    -------
+    NoiseLine of shape (N, 4), planes R, Gr, Gb, B
+        `read_noise_var` includes the variance of quantisation.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if noisy.shape != gt.shape or noisy.ndim != 3:
+        raise ValueError(
+            "noisy and gt need one shape (N, H, W), found %s and %s" % (noisy.shape, gt.shape)
+        )
+    noisy, gt = (pack_bayer(np.asarray(x, np.float64)) for x in (noisy, gt))
+    noisy, gt = noisy.reshape(noisy.shape[:2] + (-1,)), gt.reshape(gt.shape[:2] + (-1,))
+    square = np.square(noisy - gt)
+    clip_low, clip_high = _clip_levels(noisy)
+    mean = np.clip(square.mean(-1, keepdims=True), 1.0, None) + 0 * gt
+    variance = mean
+    for _ in range(rounds):
+        reach = 4 * np.sqrt(variance)
+        free = (gt - reach > clip_low) & (gt + reach < clip_high)
+        enough = free.sum(-1, keepdims=True) > 0.02 * free.shape[-1]
+        weight = np.where(enough, free, True) / (2 * np.square(variance))
+        slope, intercept, covariance = _fit_lines(gt, np.minimum(square, 16 * variance), weight)
+        slope, intercept = _physical(slope, intercept, weight, gt, square)
+        variance = np.maximum(slope[..., None] * gt + intercept[..., None], 0.02 * mean)
+    floor = np.partition(gt, 15, -1)[..., :16].mean(-1)
+    black = _black_level(floor, np.isfinite(clip_low).any((1, 2)))[:, None] + 0 * floor
+    return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)
+
+
+def _clip_levels(noisy):
+    """Where the noisy pixels of each plane pile up, DN; infinite where they do not."""
+    low, high = noisy.min(-1, keepdims=True), noisy.max(-1, keepdims=True)
+    pile = 1e-3 * noisy.shape[-1]
+    at_low = (low <= 0) & ((noisy == low).sum(-1, keepdims=True) > pile)
+    at_high = (noisy == high).sum(-1, keepdims=True) > 4 * pile
+    return np.where(at_low, low, -np.inf), np.where(at_high, high, np.inf)
+
+
+def _physical(slope, intercept, weight, mean, variance):
+    """Replace slopes that cannot be by a tenth of variance over mean; the level stays."""
+    total = weight.sum(-1)
+    center = (weight * mean).sum(-1) / total
+    level = (weight * variance).sum(-1) / total
+    least = 0.1 * level / np.maximum(center, 1.0)
+    bad = slope < least
+    return np.where(bad, least, slope), np.where(bad, level - least * center, intercept)
+
+
+def _black_level(floor, clipped):
+    """The darkest values of planes that see different light agree only at black.
+
+    Parameters
+    ----------
+    floor : array, shape (N, planes), DN
+    clipped : array of bool, shape (N,)
+        Pixels clipped at 0 lift the floor: then it must itself be close to 0.
+
+    Returns
+    -------
+    ndarray, shape (N,), DN; NaN where not identifiable
+    """
+    black = floor.min(-1)
+    known = (floor.max(-1) - black < FLOOR_GAP) & (~clipped | (black < 2 * FLOOR_GAP))
+    return np.where(known, black, np.nan)
+
+
+# --------------------------------------------------------------------- blind
+
+
+def _second_difference(x, axis):
+    """x[i-1] - 2 x[i] + x[i+1] along one of the last two axes; two shorter."""
+    if axis == -1:
+        return x[..., :-2] + x[..., 2:] - 2 * x[..., 1:-1]
+    return x[..., :-2, :] + x[..., 2:, :] - 2 * x[..., 1:-1, :]
+
+
+def _block_means(x, block=BLOCK):
+    """Means over block x block tiles of the last two axes; a rest is left out."""
+    rows, columns = x.shape[-2] // block, x.shape[-1] // block
+    x = x[..., : rows * block, : columns * block]
+    x = np.add.reduceat(x, np.arange(0, rows * block, block), axis=-2)
+    x = np.add.reduceat(x, np.arange(0, columns * block, block), axis=-1)
+    return x / np.float32(block * block)
+
+
+def _green_variance(gr, gb):
+    """Variance in each block of a filter over both greens, whose lattice is the finest.
+
+    Turned by 45 degrees it is the second difference in both directions.  A
+    difference of the two greens' gains shifts its mean, which is taken out.
+    """
+    around = _block_neighbours(gb)[:, :-1, 1:]  # the four Gb diagonal to each inner Gr
+    axes = gr[:, :-2, 1:-1] + gr[:, 2:, 1:-1] + gr[:, 1:-1, :-2] + gr[:, 1:-1, 2:]
+    response = (4 * gr[:, 1:-1, 1:-1] - 2 * around + axes) / np.float32(6)
+    mean = _block_means(response)
+    # taking out the mean takes away its own variance, 3 / BLOCK**2 of a pixel's
+    return (_block_means(response * response) - mean * mean) / np.float32(1 - 3.0 / BLOCK**2)
+
+
+def _block_neighbours(x):
+    """Sums over 2 x 2 neighbours; one shorter."""
+    x = x[:, :-1] + x[:, 1:]
+    return x[:, :, :-1] + x[:, :, 1:]
+
+
+def _block_statistics(bayer):
+    """Mean, high-band and mid-band variance, share of clipped pixels of all blocks, (N, M).
+
+    White noise gives the same variance in both bands and independent errors;
+    texture gives more in the mid band.
+    """
+    planes = pack_bayer(bayer.astype(np.float32))
+    inner = planes[..., 1:-1, 1:-1]
+    mean = _block_means(inner)
+    fine = _second_difference(_second_difference(planes, -1), -2) / np.float32(6)
+    high = _block_means(fine * fine)
+    high[:, 1] = high[:, 2] = _green_variance(planes[:, 1], planes[:, 2])
+    mean[:, 1] = mean[:, 2] = 0.5 * (mean[:, 1] + mean[:, 2])
+
+    half = planes[..., : planes.shape[-2] // 2 * 2, : planes.shape[-1] // 2 * 2]
+    half = half[..., ::2, :] + half[..., 1::2, :]
+    half = half[..., ::2] + half[..., 1::2]
+    coarse = _second_difference(_second_difference(half, -1), -2) / np.float32(12)
+    mid = _block_means(coarse * coarse, BLOCK // 2)[..., : mean.shape[-2], : mean.shape[-1]]
+
+    top = np.maximum(planes.max((1, 2, 3), keepdims=True), 0.85 * 65535)
+    zeros = _block_means((inner <= 0).astype(np.float32))
+    full = _block_means((inner >= top).astype(np.float32))
+    flat = [x.reshape(len(x), -1).astype(np.float64) for x in (mean, high, mid, zeros, full)]
+    return flat + [mean]
+
+
+def estimate_blind(bayer, rounds=4):
+    """Fit one variance line to a single noisy patch, all planes together.
+
+    The high band's variance in blocks of 16 x 16 pixels of the mosaic is fitted
+    over the blocks' means.  Blocks where the mid band shows more than noise
+    are texture and count little; so do clipped ones.  On a patch that
+    is texture all over the result is too high.  Row noise is not seen.
+
+    Parameters
+    ----------
+    bayer : array, shape (N, H, W) or (H, W), uint16 or float, DN
+        H and W at least 48.
+
+    Returns
+    -------
+    NoiseLine of shape (N,) or ()
+        `read_noise_var` includes the variance of quantisation.
+
+    Raises
+    ------
+    ValueError
+        If the patch is too small.
+    """
+    if min(bayer.shape[-2:]) < 48:
+        raise ValueError("blind estimation needs 48 x 48 or more, found %d x %d" % bayer.shape[-2:])
+    if bayer.ndim == 2:
+        return NoiseLine(*(x[0] for x in estimate_blind(bayer[None], rounds)))
+    mean, high, mid, zeros, full, blocks = _block_statistics(bayer)
+    sure = 1 / (1 + np.square(zeros / 0.03) + np.square(full / 0.01))
+    lowest = np.maximum(np.quantile(np.maximum(high, mid), 0.2, axis=1, keepdims=True), 1.0)
+    middle = np.maximum(np.median(mean, 1, keepdims=True), 1.0)
+    variance = lowest * np.maximum(mean / middle, 0.2)
+    for _ in range(rounds):
+        texture = np.maximum(mid / variance - 1, 0) / 0.7
+        wild = np.maximum(high / variance - 2.2, 0) / 0.5
+        weight = sure / (np.square(variance) * (1 + texture**4) * (1 + wild**2))
+        slope, intercept, inverse = _fit_lines(mean, high, weight)
+        slope, intercept = _physical(slope, intercept, weight, mean, high)
+        variance = np.maximum(slope[:, None] * mean + intercept[:, None], 0.05 * lowest)
+    # A block's variance of variance is 2 var**2 / 17: its 64 filter responses overlap
+    # and count as 17.  Misfit beyond that widens the uncertainty.
+    misfit = (weight * np.square(high - variance)).sum(1) / (sure * (weight > 0)).sum(1)
+    covariance = inverse * np.maximum(2 / 17.0, misfit)[:, None, None]
+
+    # a twentieth of the blocks without light, no more different than noise makes them
+    blocks = blocks.reshape(len(blocks), 4, -1)
+    dark = np.sort(blocks, -1)[..., : max(blocks.shape[-1] // 20, 3)]
+    noise = np.sqrt(np.maximum(slope * dark.mean((1, 2)) + intercept, 1)) / BLOCK
+    black = _black_level(dark.mean(-1), zeros.max(1) > 0)
+    black = np.where((dark.std(-1).max(-1) < noise) & (noise < FLOOR_GAP), black, np.nan)
+    return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)

@@ -1,0 +1,188 @@
+"""Synthetic datasets: format, seeds, splits, truth table, bad input."""
+
+import csv
+import os
+
+import numpy as np
+import pytest
+
+from rawkit import binio, megcup_score, open_patches, scenes, sources, synth
+
+
+def read_table(folder):
+    with open(str(folder / synth.CSV_NAME), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("synth")
+    seen = []
+    synth.write_dataset(folder, 6, 3, 5, workers=1, progress=lambda *done: seen.append(done))
+    assert seen[0] == (1, 9) and seen[-1] == (9, 9)
+    return folder
+
+
+def test_files_have_the_competition_format(dataset):
+    for name, count in [
+        (binio.TRAIN_INPUT, 6),
+        (binio.TRAIN_GT, 6),
+        (binio.TEST_INPUT, 3),
+        (binio.TEST_GT, 3),
+    ]:
+        assert open_patches(dataset / name).shape == (count, 256, 256)
+    assert 3 < megcup_score(
+        open_patches(dataset / binio.TRAIN_INPUT), open_patches(dataset / binio.TRAIN_GT)
+    )
+    rows = read_table(dataset)
+    assert [row["index"] for row in rows] == [str(i) for i in range(9)]
+    assert list(rows[0]) == synth.CSV_FIELDS
+
+
+def test_same_bytes_for_any_number_of_workers(dataset, tmp_path):
+    synth.write_dataset(tmp_path, 6, 3, 5, workers=3)
+    for path in dataset.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_another_seed_split_or_index_gives_another_scene():
+    first = {}
+    for key in [("train", 0, 0), ("train", 0, 1), ("train", 1, 0), ("test", 0, 0)]:
+        noisy, _, _ = synth.make_pair(*key)
+        first[noisy.tobytes()] = key
+    assert len(first) == 4
+
+
+def test_codes_and_truth_of_the_table_fit_the_patches(dataset):
+    noisy = open_patches(dataset / binio.TRAIN_INPUT)
+    for row, patch in zip(read_table(dataset), noisy):
+        if float(row["shot_noise_Gr"]) == float(row["shot_noise_R"]):  # no digital gain
+            assert np.all(patch % (65536 >> int(row["bits"])) == 0)
+        assert patch.max() <= float(row["white_level"])
+
+
+def test_noise_has_mean_zero_against_the_ground_truth(dataset):
+    noisy = open_patches(dataset / binio.TRAIN_INPUT)
+    gt = open_patches(dataset / binio.TRAIN_GT)
+    for patch, truth in zip(noisy, gt):
+        residual = patch.astype(np.float64) - truth
+        blocks = residual.reshape(16, 16, 16, 16).mean((1, 3))
+        assert abs(blocks.mean()) < 4.5 * blocks.std() / 16 + 0.5
+
+
+def test_every_photograph_stands_once_in_the_table_and_exists():
+    files = [photo.file for photo in sources.PHOTOS]
+    assert len(set(files)) == len(files)
+    split_files = [set(sources.photo_files(split)) for split in sources.SPLITS]
+    assert sum(map(len, split_files)) == len(files) == len(set.union(*split_files))
+    assert all(path.is_file() for group in split_files for path in group)
+    assert all(photo.licence for photo in sources.PHOTOS)
+    # both views of one scene stay together
+    stereo = {p.split for p in sources.PHOTOS if p.file.startswith("motorcycle")}
+    assert len(stereo) == 1
+
+
+def test_scenes_are_clean_linear_and_cover_shadow_to_clipping():
+    patches = synth.clean_patches(24, seed=3, workers=1)
+    assert patches.dtype == np.float32 and patches.shape == (24, 256, 256)
+    assert np.isfinite(patches).all() and patches.min() >= 0
+    means = patches.mean((1, 2))
+    assert means.min() < 0.03 and means.max() > 0.1 and means.max() <= 0.71
+    # noise-free: apart from edges, neighbours of one colour are alike
+    step = np.median(np.abs(patches[:, 2:] - patches[:, :-2]), axis=(1, 2)) / means
+    assert np.median(step) < 0.05
+
+
+def test_a_stream_of_scenes_can_be_read_piece_by_piece():
+    whole = synth.clean_patches(4, seed=3, workers=1)
+    out = np.zeros((2, 256, 256), np.float32)
+    assert synth.clean_patches(2, seed=3, workers=1, first=2, out=out) is out
+    assert (out == whole[2:]).all()
+
+
+def test_soft_optics_are_softer_than_sharp_ones():
+    def detail(preset):
+        patches = synth.clean_patches(12, 1, "validation", workers=1, preset=preset)
+        fine = patches[:, 2:, 2:] + patches[:, :-2, :-2] - patches[:, 2:, :-2] - patches[:, :-2, 2:]
+        return np.abs(fine).mean() / patches.mean()
+
+    assert detail("soft") < 0.5 * detail("sharp")
+
+
+def test_unprocessing_is_monotone_and_keeps_black_and_white():
+    table = scenes._linear_light()
+    assert table[0] < 1e-9 and abs(table[-1] - 1) < 1e-6 and (np.diff(table) > 0).all()
+
+
+def test_blur_keeps_light_and_has_the_stated_width():
+    point = np.zeros((41, 41, 1), np.float32)
+    point[20, 20] = 1
+    spread = scenes.blur(point, 2.0)[..., 0]
+    y = np.arange(41) - 20
+    assert abs(spread.sum() - 1) < 1e-5
+    assert abs((spread.sum(1) * y**2).sum() - 4) < 0.15
+    assert scenes.blur(point, 0.0) is point
+
+
+@pytest.fixture
+def photo_folder(tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 320, 3), np.uint8)
+    Image.fromarray(pixels).save(str(folder / "good.png"))
+    Image.fromarray(pixels).convert("CMYK").save(str(folder / "print.jpg"))
+    Image.fromarray(pixels[:40, :40]).save(str(folder / "small.png"))
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff not a photograph")
+    whole = (folder / "good.png").read_bytes()
+    (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def test_unusable_photographs_are_skipped_with_a_line_each(photo_folder):
+    lines = []
+    photos = scenes.load_photos(sorted(photo_folder.iterdir()), report=lines.append)
+    assert len(photos) == 1 and photos[0].mode == "RGB"
+    assert len(lines) == 4 and all("skipped" in line for line in lines)
+    assert "CMYK" in " ".join(lines) and "40 x 40" in " ".join(lines)
+
+
+def test_own_photographs_are_split_and_used(photo_folder, tmp_path, capsys):
+    groups = [sources.photo_files(split, photo_folder) for split in sources.SPLITS]
+    assert sorted(sum(groups, [])) == sorted(photo_folder.iterdir())
+    own = next(
+        s
+        for s in sources.SPLITS
+        if photo_folder / "good.png" in sources.photo_files(s, photo_folder)
+    )
+    synth.write_dataset(
+        tmp_path / "out", 2, 0, 1, workers=1, photos=photo_folder, preset="sharp", train_split=own
+    )
+    assert {row["source"] for row in read_table(tmp_path / "out")} == {"photograph"}
+    (photo_folder / "good.png").unlink()
+    with pytest.raises(ValueError, match="usable photograph"):
+        synth.write_dataset(tmp_path / "none", 1, 0, 1, workers=1, photos=photo_folder)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        synth.write_dataset(tmp_path / "none", 1, 0, 1, photos=tmp_path / "nowhere")
+    assert not (tmp_path / "none").exists()
+
+
+def test_bad_parameters_are_named_and_existing_data_survives(dataset, tmp_path):
+    before = {path: path.read_bytes() for path in dataset.iterdir()}
+    with pytest.raises(FileExistsError, match="overwrite"):
+        synth.write_dataset(dataset, 1, 0, 1)
+    assert before == {path: path.read_bytes() for path in dataset.iterdir()}
+    for name, arguments in [
+        ("train", (-1, 1, 1)),
+        ("test", (1, 1.5, 1)),
+        ("seed", (1, 1, -2)),
+        ("at least one", (0, 0, 1)),
+    ]:
+        with pytest.raises(ValueError, match=name):
+            synth.write_dataset(tmp_path, *arguments)
+    with pytest.raises(ValueError, match="preset"):
+        synth.write_dataset(tmp_path, 1, 1, 1, preset="sunny")
+    with pytest.raises(ValueError, match="split"):
+        synth.write_dataset(tmp_path, 1, 1, 1, train_split="exam")
+    assert os.listdir(str(tmp_path)) == []
