@@ -90,6 +90,7 @@ def _execute(notebook, title):
             timeout=None,
             kernel_name="python3",
             record_timing=False,
+            store_widget_state=False,  # large, and empty without a kernel anyway
             resources={"metadata": {"path": str(NOTEBOOKS)}},
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )
