@@ -22,7 +22,9 @@ def _parser():
     denoise = commands.add_parser("denoise", help="denoise every patch of a file")
     denoise.add_argument("noisy", metavar="IN.bin", type=Path)
     denoise.add_argument("out", metavar="OUT.bin", type=Path)
-    denoise.add_argument("--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite")
+    denoise.add_argument(
+        "--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite"
+    )
     denoise.add_argument(
         "--self-ensemble", action="store_true", help="average over eight views; slower"
     )

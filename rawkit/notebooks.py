@@ -111,6 +111,7 @@ def execute(notebook, title, changes=""):
             record_timing=False,
             coalesce_streams=True,  # a progress bar leaves its last line only
             extra_arguments=["--log-level=ERROR"],  # a kernel on this machine needs no warning
+            store_widget_state=False,  # large, and empty without a kernel anyway
             resources={"metadata": {"path": str(NOTEBOOKS)}},
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )
