@@ -144,12 +144,11 @@ class BlindUNet(M.Module):
         brightness = stable.mean(axis=1, keepdims=True) / 64
         x = F.concat([stable - level, brightness], axis=1)
         height, width = stable.shape[2:]
-        for axis, size in ((2, height), (3, width)):
-            if size % 4:  # two scales of 2: fill up with the last rows or columns again
-                last = (
-                    x[:, :, size - 4 + size % 4 :] if axis == 2 else x[..., size - 4 + size % 4 :]
-                )
-                x = F.concat([x, last], axis=axis)
+        # two scales of 2 need multiples of 4: the last rows and columns are used again
+        if height % 4:
+            x = F.concat([x, x[:, :, height % 4 - 4 :]], axis=2)
+        if width % 4:
+            x = F.concat([x, x[..., width % 4 - 4 :]], axis=3)
         return fused(x, self._unet)[:, :, :height, :width]
 
 

@@ -1,6 +1,7 @@
 """The training loop, used by the notebooks, the ablations and the long runs alike."""
 
 import hashlib
+import math
 import random
 import time
 from collections import namedtuple
@@ -52,6 +53,11 @@ def score_loss(pred, gt):
 def linear_decay(step, steps):
     """Factor on the learning rate: from 1 down to 0 along a line, as published."""
     return 1 - step / steps
+
+
+def cosine_decay(step, steps):
+    """Factor on the learning rate: a short warm-up, then half a cosine from 1 down to 0."""
+    return min(1, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 class PairBatches:
@@ -238,8 +244,8 @@ def train(
         Trained in place.  At the end it holds the averaged weights if `ema_decay`
         is given.
     batches : iterator
-        Gives (noisy_01, gt_01), or between them what else the network takes; has `settings`, `state()` and `restore()`:
-        `PairBatches` or its like.
+        Gives (noisy_01, gt_01), or between them what else the network takes.  Has
+        `settings`, `state()` and `restore()`: `PairBatches` or its like.
     steps : int
     learning_rate : float
     loss : function (pred, gt) -> scalar tensor
