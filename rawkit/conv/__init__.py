@@ -15,9 +15,11 @@ a network run together, inside one `megengine.autodiff.Function`:
 import os
 from collections import OrderedDict, namedtuple
 
-import megengine as mge
-import megengine.functional as F
-import megengine.module as M
+from .. import device  # noqa: F401  (before MegEngine: see there)
+
+import megengine as mge  # isort: skip
+import megengine.functional as F  # isort: skip
+import megengine.module as M  # isort: skip
 from megengine.autodiff import Function
 from megengine.core._imperative_rt import core2
 
@@ -79,7 +81,8 @@ def _path(device):
 
 
 def _plan(graph, shapes, params, needs):
-    key = (graph, shapes[0], needs)
+    # the graph alone does not tell how many channels a layer has
+    key = (graph, tuple(shapes), tuple(map(tuple, params)), needs)
     plan = _plans.pop(key, None)
     if plan is None:
         plan = onednn.Plan(graph, shapes, params, needs)
