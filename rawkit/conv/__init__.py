@@ -15,7 +15,7 @@ a network run together, inside one `megengine.autodiff.Function`:
 import os
 from collections import OrderedDict, namedtuple
 
-from .. import device  # noqa: F401  (before MegEngine: see there)
+from .. import device  # before MegEngine: see there
 
 import megengine as mge  # isort: skip
 import megengine.functional as F  # isort: skip
@@ -63,8 +63,8 @@ def conv_path():
     return _path(mge.get_default_device())
 
 
-def _path(device):
-    if "gpu" in device or ("xpu" in device and mge.get_device_count("gpu") > 0):
+def _path(where):
+    if "gpu" in where or ("xpu" in where and device.on_gpu()):
         return ConvPath("native", "a GPU computes")
     wish, by = _chosen, "set_conv_path"
     if wish is None:
