@@ -33,7 +33,7 @@
         zoom: ZOOMS.reduce(function (best, zoom) {
           return width * zoom <= Math.min(ROOM, root.parentNode.clientWidth || ROOM) ? zoom : best;
         }, 1),
-        lens: [width / 2, height / 2] // centre, in pixels of the image
+        lens: root.getAttribute("data-lens").split(" ").map(Number) // centre, in pixels
       };
     }
     if (key) memory[key] = state;

@@ -36,10 +36,20 @@ function dividers(slider) {
   });
 }
 
+// the middle of the lens's frame, as a fraction of the picture's width
+function lens(slider) {
+  return slider.evaluate((root) => {
+    const box = root.querySelector(".rawkit-picture").getBoundingClientRect();
+    const mark = root.querySelector(".rawkit-mark").getBoundingClientRect();
+    return (mark.left + mark.width / 2 - box.left) / box.width;
+  });
+}
+
 async function dragSlider(slider) {
   const picture = slider.locator(".rawkit-picture");
   await picture.scrollIntoViewIfNeeded();
   await shot("start", picture);
+  report.lens = await lens(slider);
   const box = await picture.boundingBox();
   const at = (x, y) => [box.x + x * box.width, box.y + y * box.height];
   report.size = [box.width, box.height];
@@ -99,6 +109,7 @@ async function driveExplorer() {
   }, before);
   report.explorerMs = Date.now() - started;
   report.explorerText = await page.locator(".widget-html-content").first().innerText();
+  report.explorerLens = await lens(slider);
   await shot("explorer-next", slider.locator(".rawkit-picture"));
 }
 

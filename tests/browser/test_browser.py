@@ -146,7 +146,7 @@ def drive(request):
         shutil.rmtree(str(out))
 
 
-def check_picture(shown, images, edges, lens=None):
+def check_picture(shown, images, edges, lens):
     """Between the edges the screenshot is the enlarged image, pixel by pixel.
 
     Left out: names and handles, the dividers, and what the lens's frame may cover.
@@ -159,8 +159,7 @@ def check_picture(shown, images, edges, lens=None):
     for image, start, stop in zip(images, bounds, bounds[1:]):
         big = np.repeat(np.repeat(image, zoom, 0), zoom, 1)
         columns = np.arange(start + 4 * (start > 0), stop - 4 * (stop < width))
-        if lens is not None:
-            columns = columns[np.abs(columns - lens * width) > 11 * zoom + 2]
+        columns = columns[np.abs(columns - lens * width) > 11 * zoom + 2]
         np.testing.assert_array_equal(shown[rows][:, columns], big[rows][:, columns])
         compared += len(columns)
     assert compared > width / 2
@@ -171,7 +170,7 @@ def check_slider(report):
     images = compare([noisy[0], pred[0], gt[0]]).images
     assert report["size"] == [4 * 128, 4 * 128]
     shots = report["images"]
-    check_picture(shots["start"], images, (1 / 3, 2 / 3), lens=1 / 2)
+    check_picture(shots["start"], images, (1 / 3, 2 / 3), lens=report["lens"])
     assert report["mouse"] == pytest.approx([1 / 4, 2 / 3], abs=0.003)
     check_picture(shots["mouse"], images, report["mouse"], lens=1 / 4)
     assert report["keyboard"] == pytest.approx([0.15, 2 / 3], abs=0.003)
@@ -185,7 +184,7 @@ def check_slider(report):
 def check_explorer(report):
     noisy, pred, gt = patches()
     images = compare([noisy[1], pred[1], gt[1]]).images
-    check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), lens=1 / 2)
+    check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
     assert report["explorerText"].startswith("patch 1 of 3")
 
 
