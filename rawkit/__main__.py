@@ -113,7 +113,7 @@ def _synth(args):
 
     from .synth import write_dataset
 
-    with tqdm(total=args.train + args.test, unit="patch") as bar:
+    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar:
         paths = write_dataset(
             args.folder,
             args.train,

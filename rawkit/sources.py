@@ -21,7 +21,6 @@ Photo = namedtuple("Photo", "package file split licence")
 PHOTOS = (
     Photo("skimage", "astronaut.png", "train", "public domain (NASA)"),
     Photo("skimage", "brick.png", "train", "CC0 (CC0Textures)"),
-    Photo("skimage", "coffee.png", "train", "CC0 (Rachel Michetti)"),
     Photo("skimage", "coins.png", "train", "no known restrictions (Brooklyn Museum)"),
     Photo("skimage", "grass.png", "train", "CC0 (linolafett)"),
     Photo("skimage", "hubble_deep_field.jpg", "train", "public domain (NASA)"),
@@ -33,8 +32,9 @@ PHOTOS = (
     Photo("sklearn", "flower.jpg", "train", "CC BY 2.0 (Flickr user vultilion)"),
     Photo("skimage", "camera.png", "validation", "CC0 (Lav Varshney)"),
     Photo("sklearn", "china.jpg", "validation", "CC BY 2.0 (Flickr user danielbuechele)"),
+    Photo("skimage", "gravel.png", "validation", "CC0 (CC0Textures)"),
     Photo("skimage", "chelsea.png", "test", "CC0 (Stefan van der Walt)"),
-    Photo("skimage", "gravel.png", "test", "CC0 (CC0Textures)"),
+    Photo("skimage", "coffee.png", "test", "CC0 (Rachel Michetti)"),
     Photo("skimage", "rocket.jpg", "test", "public domain (SpaceX)"),
 )
 
@@ -63,11 +63,13 @@ def scene_rng(split, seed, index):
 
 
 def _package_folder(package):
-    import importlib
+    from importlib.util import find_spec  # finds without importing: sklearn takes seconds
 
-    name = {"skimage": "skimage.data", "sklearn": "sklearn.datasets"}[package]
-    folder = Path(importlib.import_module(name).__file__).parent
-    return folder / "images" if package == "sklearn" else folder
+    spec = find_spec(package)
+    if spec is None:
+        raise FileNotFoundError("%s: found no such package, expected its photographs" % package)
+    below = {"skimage": "data", "sklearn": "datasets/images"}[package]
+    return Path(spec.origin).parent / below
 
 
 def photo_files(split, folder=None):

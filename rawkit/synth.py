@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from . import binio, scenes, sources
+from .bayer import PLANES
 from .sensor import expose, plane_noise, random_sensor
 
 Recipe = namedtuple(
@@ -65,10 +66,35 @@ PRESETS = {"mixed": MIXED, "sharp": SHARP, "soft": SOFT}
 CSV_NAME = "true_parameters.csv"
 CSV_FIELDS = (
     ["file", "index", "source", "blur_px", "bits", "black_level", "white_level"]
-    + ["shot_noise_" + plane for plane in ("R", "Gr", "Gb", "B")]
-    + ["read_noise_var_" + plane for plane in ("R", "Gr", "Gb", "B")]
+    + ["shot_noise_" + plane for plane in PLANES]
+    + ["read_noise_var_" + plane for plane in PLANES]
     + ["row_noise", "hot_pixels"]
 )
+
+
+def read_parameters(folder, name):
+    """Read the true parameters of a synthetic set.
+
+    Parameters
+    ----------
+    folder : str or Path
+    name : str
+        Which file's, e.g. `rawkit.binio.TRAIN_INPUT`.
+
+    Returns
+    -------
+    dict of ndarrays, or None
+        "shot_noise" (mean over the planes) and "black_level", shape (N,), DN;
+        None if the set has no such table, as a real one.
+    """
+    path = Path(folder) / CSV_NAME
+    if not path.is_file():
+        return None
+    with open(str(path), newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["file"] == name]
+    slopes = [[float(row["shot_noise_" + plane]) for plane in PLANES] for row in rows]
+    black = [float(row["black_level"]) for row in rows]
+    return {"shot_noise": np.mean(slopes, axis=1), "black_level": np.array(black)}
 
 
 def _recipe(preset):
