@@ -5,10 +5,9 @@ import numpy as np
 from . import device  # noqa: F401  (before MegEngine: see there)
 from .bayer import VIEWS, bayer_view, undo_bayer_view
 from .binio import WHITE_LEVEL
+from .model import SCALE
 
 import megengine  # isort: skip
-
-SCALE = 65536.0  # DN per unit of a network's input, as in the published code
 
 
 def predict(model, bayer):

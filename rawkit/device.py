@@ -33,9 +33,10 @@ def _quiet_stderr():
             os.close(saved)
 
 
-# Without a GPU the first tensor prints a banner and debug lines about CUDA.
+# Without a GPU the first tensor, and the first question about GPUs, print debug lines.
 with _quiet_stderr():
     megengine.Tensor(0.0).numpy()
+    _HAS_CUDA = megengine.is_cuda_available()
 
 
 def on_gpu():
@@ -46,4 +47,4 @@ def on_gpu():
     bool
     """
     name = megengine.get_default_device()
-    return name.startswith("gpu") or (name.startswith("xpu") and megengine.is_cuda_available())
+    return name.startswith("gpu") or (name.startswith("xpu") and _HAS_CUDA)

@@ -201,7 +201,8 @@ def _block_statistics(bayer):
     White noise gives the same variance in both bands and independent errors;
     texture gives more in the mid band.
     """
-    planes = pack_bayer(bayer.astype(np.float32))
+    height, width = (size // 8 * 8 for size in bayer.shape[-2:])  # both bands see as many blocks
+    planes = pack_bayer(bayer[..., :height, :width].astype(np.float32))
     inner = planes[..., 1:-1, 1:-1]
     mean = _block_means(inner)
     fine = _second_difference(_second_difference(planes, -1), -2) / np.float32(6)

@@ -42,7 +42,7 @@ def run_notebooks(names=None, save=False):
     for i, path in enumerate(paths, start=1):
         began = time.time()
         notebook = nbformat.read(str(path), as_version=4)
-        error = _execute(notebook, "[%d/%d] %s" % (i, len(paths), path.stem))
+        error = execute(notebook, "[%d/%d] %s" % (i, len(paths), path.stem))
         page = report / (path.stem + ".html")
         with atomic_file(page) as file:
             file.write(_to_html(notebook).encode())
@@ -74,12 +74,31 @@ def _find(names):
     return chosen
 
 
-def _execute(notebook, title):
-    """Run all cells with a progress bar; return an error's last line, or None."""
+def execute(notebook, title, changes=""):
+    """Run all cells of a notebook in a fresh kernel, in place.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    title : str
+        Shown before the progress bar.
+    changes : str
+        Python that runs right after the cell tagged `parameters`.
+
+    Returns
+    -------
+    str or None
+        The last line of the error that stopped it.
+    """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
+    from nbformat.v4 import new_code_cell
     from tqdm import tqdm
 
+    if changes:
+        tags = [cell.metadata.get("tags", ()) for cell in notebook.cells]
+        place = next(i for i, tag in enumerate(tags) if "parameters" in tag)
+        notebook.cells.insert(place + 1, new_code_cell(changes))
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in code:  # what an earlier run left behind is not this run's
         cell.outputs, cell.execution_count = [], None
@@ -90,6 +109,9 @@ def _execute(notebook, title):
             timeout=None,
             kernel_name="python3",
             record_timing=False,
+            coalesce_streams=True,  # a progress bar leaves its last line only
+            extra_arguments=["--log-level=ERROR"],  # a kernel on this machine needs no warning
+            store_widget_state=False,  # large, and empty without a kernel anyway
             resources={"metadata": {"path": str(NOTEBOOKS)}},
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )

@@ -1,6 +1,7 @@
 """The training loop, used by the notebooks, the ablations and the long runs alike."""
 
 import hashlib
+import math
 import random
 import time
 from collections import namedtuple
@@ -10,7 +11,8 @@ import numpy as np
 from . import device  # noqa: F401  (before MegEngine: see there)
 from .bayer import crop_bayer
 from .binio import atomic_file, show_path
-from .denoise import SCALE
+from .model import SCALE
+from .sensor import code_step, expose, plane_noise, random_sensor
 from .weights import get_weights, load_arrays, save_arrays, set_weights
 
 import megengine  # isort: skip
@@ -51,6 +53,11 @@ def score_loss(pred, gt):
 def linear_decay(step, steps):
     """Factor on the learning rate: from 1 down to 0 along a line, as published."""
     return 1 - step / steps
+
+
+def cosine_decay(step, steps):
+    """Factor on the learning rate: a short warm-up, then half a cosine from 1 down to 0."""
+    return min(1, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 class PairBatches:
@@ -136,6 +143,80 @@ class PairBatches:
         self._rng.setstate((version, tuple(numbers), gauss))
 
 
+class SyntheticBatches:
+    """Endless random batches: crops of clean scenes, each with a new sensor's new noise.
+
+    Parameters
+    ----------
+    scenes : array, shape (N, 256, 256), float32
+        Of `rawkit.synth.clean_patches`; a memory map stays on disk.
+    batch_size, crop : int
+    seed : int
+    exposure : float
+        Standard deviation of a random factor on the brightness, in stops.
+    line_error : float
+        Relative error given to the noise parameters, as a blind estimate has it.
+
+    Yields
+    ------
+    noisy_01 : ndarray, shape (batch_size, 1, crop, crop), float32, DN / 65536
+    line : ndarray, shape (batch_size, 2), float32
+        Slope (DN) and intercept (DN**2) of the variance over the mean, with error.
+    gt_01 : as noisy_01
+    """
+
+    def __init__(self, scenes, batch_size=16, crop=96, seed=1, exposure=1.0, line_error=0.15):
+        self._scenes, self._step = scenes, 0
+        self.settings = {
+            "scenes": len(scenes),
+            "batch_size": batch_size,
+            "crop": crop,
+            "seed": seed,
+            "exposure": exposure,
+            "line_error": line_error,
+        }
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        set_ = self.settings
+        rng = np.random.default_rng([set_["seed"], self._step])
+        self._step += 1
+        crops, sensors, lines = [], [], []
+        for _ in range(set_["batch_size"]):
+            scene = self._scenes[rng.integers(len(self._scenes))]
+            top, left = 2 * rng.integers((np.array(scene.shape) - set_["crop"]) // 2)
+            crop = crop_bayer(scene, top, left, set_["crop"], int(rng.integers(8)))
+            crops.append(crop * np.float32(2 ** (set_["exposure"] * rng.standard_normal())))
+            sensors.append(random_sensor(rng))
+            lines.append(self._line(sensors[-1], crops[-1], rng))
+        noisy, gt = expose(np.array(crops), sensors, rng)
+        noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
+        return noisy_01, np.array(lines, np.float32), gt_01
+
+    def _line(self, sensor, crop, rng):
+        """The variance line, turned and lifted as if it had been estimated."""
+        slopes, dark = plane_noise(sensor)
+        slope = float(np.mean(slopes))
+        dark = float(np.mean(dark)) + sensor.row_noise**2 + code_step(sensor) ** 2 / 12
+        signal = float(crop.mean()) * (sensor.white_level - sensor.black_level)
+        turn, lift = np.exp(self.settings["line_error"] * rng.standard_normal(2))
+        variance = (slope * signal + dark) * lift
+        slope *= turn * lift
+        # through the same point at the crop's brightness, but never negative at black
+        dark = max(variance - slope * signal, 0.2 * dark)
+        return slope, dark - slope * sensor.black_level
+
+    def state(self):
+        """Where the random sequence stands, as JSON can hold it."""
+        return self._step
+
+    def restore(self, state):
+        """Go back to a `state`."""
+        self._step = state
+
+
 def train(
     model,
     batches,
@@ -163,8 +244,8 @@ def train(
         Trained in place.  At the end it holds the averaged weights if `ema_decay`
         is given.
     batches : iterator
-        Gives (noisy_01, gt_01), has `settings`, `state()` and `restore()`:
-        `PairBatches` or its like.
+        Gives (noisy_01, gt_01), or between them what else the network takes.  Has
+        `settings`, `state()` and `restore()`: `PairBatches` or its like.
     steps : int
     learning_rate : float
     loss : function (pred, gt) -> scalar tensor
@@ -221,11 +302,11 @@ def train(
     before = run.seconds
     bar = _bar(start, steps) if progress else None
     for step in range(start, steps):
-        noisy, gt = next(batches)
+        inputs = [megengine.Tensor(array) for array in next(batches)]
         for group in run.optimizer.param_groups:
             group["lr"] = learning_rate * schedule(step, steps)
         with manager:
-            value = loss(model(megengine.Tensor(noisy)), megengine.Tensor(gt))
+            value = loss(model(*inputs[:-1]), inputs[-1])
             manager.backward(value)
         if clip_norm is not None:
             megengine.optimizer.clip_grad_norm(model.parameters(), clip_norm)

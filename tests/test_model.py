@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rawkit import pack_bayer, unpack_bayer
 from rawkit.denoise import predict
 from rawkit.model import Baseline, count_parameters, measure
 from rawkit.weights import get_weights, load_model, save_model, set_weights, sha256
@@ -93,3 +94,12 @@ def test_bad_weights_are_named(tmp_path, baseline):
         set_weights(baseline, weights, "mine")
     for name, array in get_weights(baseline).items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_the_layers_one_by_one_give_the_same(baseline, rng):
+    """Layers of the same kind but other widths must not be taken for each other."""
+    bayer = megengine.Tensor(rng.random((1, 1, 16, 16), dtype=np.float32))
+    x = pack_bayer(bayer[:, 0])
+    for i in range(1, 7):
+        x = getattr(baseline, "conv%d" % i)(x)
+    np.testing.assert_allclose(unpack_bayer(x).numpy(), baseline(bayer).numpy()[:, 0], atol=1e-6)

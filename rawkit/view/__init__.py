@@ -1,5 +1,6 @@
 """Looking at raw: rendering, static figures, the compare slider, the explorer."""
 
+from .explorer import Explorer, explore
 from .figures import (
     COLOURS,
     error_map,
@@ -16,11 +17,13 @@ from .slider import CompareSlider, compare
 __all__ = [
     "COLOURS",
     "CompareSlider",
+    "Explorer",
     "Rendering",
     "compare",
     "demosaic",
     "error_map",
     "estimate_rendering",
+    "explore",
     "paint_error",
     "paint_residual",
     "plane_colours",

@@ -9,7 +9,14 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from ..bayer import PLANES
-from .rendering import check_bayer, check_shapes, estimate_rendering, patch_error, render
+from .rendering import (
+    busiest_part,
+    check_bayer,
+    check_shapes,
+    estimate_rendering,
+    patch_error,
+    render,
+)
 
 COLOURS = {
     "noisy": "#D55E00",
@@ -190,8 +197,9 @@ def plot_comparison(
     panel = (WIDTH - (columns - 1) * gap) // columns // 64 * 64
     left = (WIDTH - columns * panel - (columns - 1) * gap) // 2
     height = head + 2 * panel + gap + foot
-    figure = plt.figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, layout="none")
-    top, start, size = detail or _busiest(images[-1])
+    with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+        figure = plt.figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI)
+    top, start, size = detail or busiest_part(pictures[len(images) - 1])
     window = (slice(top, top + size), slice(start, start + size))
     for column, (picture, name) in enumerate(zip(pictures, names)):
         options = scale if picture.ndim == 2 else {}
@@ -231,23 +239,6 @@ def _finding(before, after):
     if change >= 0:
         return "The error grew by %.0f %%" % change
     return "Denoising removed %.0f %% of the error" % -change
-
-
-def _busiest(bayer, size=64, stride=16):
-    """The square with the strongest edges, as (top, left, size)."""
-    size = min((size,) + bayer.shape)
-    green = np.asarray(bayer, np.float64)[0::2, 1::2]
-    edges = np.zeros_like(green)
-    edges[1:] += np.abs(np.diff(green, axis=0))
-    edges[:, 1:] += np.abs(np.diff(green, axis=1))
-    places = [
-        (top, left)
-        for top in range(0, bayer.shape[0] - size + 1, stride)
-        for left in range(0, bayer.shape[1] - size + 1, stride)
-    ]
-    half = size // 2
-    sums = [edges[t // 2 : t // 2 + half, x // 2 : x // 2 + half].sum() for t, x in places]
-    return places[int(np.argmax(sums))] + (size,)
 
 
 def plane_colours():

@@ -10,7 +10,7 @@ References
 ----------
 IEC 61966-2-1:1999 (the sRGB tone curve).
 Finlayson, Trezzi: "Shades of Gray and Colour Constancy", Color Imaging
-Conference 2004 (the grey-world assumption behind the white balance).
+Conference 2004 (the white balance).
 """
 
 from collections import namedtuple
@@ -53,9 +53,11 @@ def estimate_rendering(bayer, tone="display", plane=None):
 
     - Black level: 4096 DN if the codes of red and blue are multiples of 64 (10 bits)
       and no block is clearly darker than that; else 0.
-    - White balance: the median block is grey.  Gains stay within 1-3, where those
-      of real sensors lie, so that a red wall does not turn grey.
-    - Exposure: nearly the brightest block reaches 80 % of white; 1 to 16.
+    - White balance: "shades of grey", between grey world and brightest is white.
+      Gains stay within 1-3, where those of real sensors lie, so that a red wall
+      does not turn grey.
+    - Exposure: the median block reaches 45 % of white, or nearly the brightest 80 %,
+      whichever takes less; 1 to 16.
 
     Parameters
     ----------
@@ -92,13 +94,17 @@ def estimate_rendering(bayer, tone="display", plane=None):
 
     red, green_r, green_b, blue = np.maximum(blocks - black_level, 1e-3)
     green = (green_r + green_b) / 2
-    # blocks near white have lost their colour, the darkest are all noise
-    usable = (blocks.max(0) < 0.9 * WHITE_LEVEL) & (green >= np.percentile(green, 20))
-    gains = [np.median((green / colour)[usable]) if usable.any() else 1 for colour in (red, blue)]
-    red_gain, blue_gain = (float(np.clip(gain, 1, 3)) for gain in gains)
+    # blocks near white have lost their colour; if all have, nothing can be said
+    usable = blocks.max(0) < 0.9 * WHITE_LEVEL
+    norms = [np.mean(colour[usable] ** 6) if usable.any() else 1 for colour in (red, green, blue)]
+    red_gain, blue_gain = (
+        float(np.clip((norms[1] / norm) ** (1 / 6), 1, 3)) for norm in (norms[0], norms[2])
+    )
 
-    white = np.percentile(np.maximum(np.maximum(red * red_gain, green), blue * blue_gain), 98)
-    exposure = float(np.clip(0.8 * (WHITE_LEVEL - black_level) / white, 1, 16))
+    light = np.maximum(np.maximum(red * red_gain, green), blue * blue_gain)
+    light /= WHITE_LEVEL - black_level
+    exposure = min(0.8 / np.percentile(light, 98), 0.45 / np.median(light))
+    exposure = float(np.clip(exposure, 1, 16))
     return Rendering(black_level, (red_gain, 1.0, blue_gain), exposure, tone, plane)
 
 
@@ -185,6 +191,30 @@ def demosaic(bayer):
     filled = sites + plus / np.array([2, 4, 2], bayer.dtype)[:, None, None]
     filled[0::2] += corners[0::2] / 4
     return filled.transpose(1, 2, 0)
+
+
+def busiest_part(picture, size=64, stride=8):
+    """Find the square with the strongest edges, as seen on the screen.
+
+    Parameters
+    ----------
+    picture : array, shape (H, W, 3), uint8
+    size, stride : int, pixels
+        Side of the square, and the grid of its places.
+
+    Returns
+    -------
+    tuple (top, left, size), pixels; size is smaller where the picture is
+    """
+    height, width = picture.shape[:2]
+    size = min(size, height, width)
+    green = picture[..., 1].astype(np.float64)
+    edges = np.hypot(*np.gradient(green))
+    sums = np.pad(edges, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    sums = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    sums = sums[::stride, ::stride]
+    row, column = np.unravel_index(np.argmax(sums), sums.shape)
+    return int(row) * stride, int(column) * stride, size
 
 
 def check_bayer(bayer, name):

@@ -13,21 +13,29 @@
     return node;
   }
 
+  // JupyterLab and Notebook 7 would take the keys for themselves
+  function keepKeys(node) {
+    node.setAttribute("data-lm-suppress-shortcuts", "true");
+  }
+
   function start(root) {
     root.setAttribute("data-live", "");
-    root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab's own keys
     var sources = [].slice.call(root.querySelectorAll("img"));
     var count = sources.length, width = sources[0].width, height = sources[0].height;
     var names = sources.map(function (img) { return img.alt; });
     var key = root.getAttribute("data-key");
-    var state = key && memory[key] && memory[key].dividers.length === count - 1 ? memory[key] : {
-      dividers: names.slice(1).map(function (_, i) { return (i + 1) / count; }),
-      alone: -1, // the one image shown, or -1: all, split
-      zoom: ZOOMS.reduce(function (best, zoom) {
-        return width * zoom <= Math.min(ROOM, root.parentNode.clientWidth || ROOM) ? zoom : best;
-      }, 1),
-      lens: [width / 2, height / 2] // centre, in pixels of the image
-    };
+    var state = memory[key];
+    if (!state || state.dividers.length !== count - 1 || state.width !== width) {
+      state = {
+        width: width,
+        dividers: names.slice(1).map(function (_, i) { return (i + 1) / count; }),
+        alone: -1, // the one image shown, or -1: all, split
+        zoom: ZOOMS.reduce(function (best, zoom) {
+          return width * zoom <= Math.min(ROOM, root.parentNode.clientWidth || ROOM) ? zoom : best;
+        }, 1),
+        lens: root.getAttribute("data-lens").split(" ").map(Number) // centre, in pixels
+      };
+    }
     if (key) memory[key] = state;
 
     root.removeChild(root.querySelector("table"));
@@ -41,6 +49,7 @@
     function button(text, note, action) {
       var node = element("button", "", bar);
       node.type = "button";
+      keepKeys(node);
       node.textContent = text;
       if (note) element("small", "", node).textContent = note;
       node.addEventListener("click", function () { action(); draw(); });
@@ -74,6 +83,7 @@
     var handles = state.dividers.map(function (_, i) {
       var handle = element("div", "rawkit-divider", picture);
       handle.tabIndex = 0;
+      keepKeys(handle);
       handle.setAttribute("role", "slider");
       handle.setAttribute("aria-label", "divider between " + names[i] + " and " + names[i + 1]);
       return handle;

@@ -15,12 +15,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .rendering import check_bayer, check_shapes, estimate_rendering, patch_error, render
+from .rendering import (
+    busiest_part,
+    check_bayer,
+    check_shapes,
+    estimate_rendering,
+    patch_error,
+    render,
+)
 
 FOLDER = Path(__file__).parent
 NAMES = ("noisy", "denoised", "reference")
 Z_RLE = 3  # zlib's number of a compression strategy
-MIN_SIDE = 32  # pixels; the lens shows 21
+LENS_PIXELS = 21  # as in slider.js
+MIN_SIDE = 32  # pixels
 
 
 class CompareSlider:
@@ -86,11 +94,15 @@ class CompareSlider:
                 % (label, note, picture.shape[1], picture.shape[0], _base64(file.getvalue()))
             )
             captions.append("<td>%s</td>" % " &middot; ".join(filter(None, [label, note])))
-        key = ' data-key="%s"' % html.escape(self.key) if self.key else ""
+        # the lens starts where there is most to see
+        top, left, size = busiest_part(pictures[-1], LENS_PIXELS, 1)
+        data = ' data-lens="%d %d"' % (left + size // 2, top + size // 2)
+        if self.key:
+            data += ' data-key="%s"' % html.escape(self.key)
         return (
             '<div class="rawkit-compare"%s><style>%s</style>\n'
             "<table><tr>%s</tr>\n<tr>%s</tr></table>\n<script>%s</script></div>"
-            % (key, _text("slider.css"), "\n".join(cells), "".join(captions), _text("slider.js"))
+            % (data, _text("slider.css"), "\n".join(cells), "".join(captions), _text("slider.js"))
         )
 
     @property

@@ -1,0 +1,157 @@
+"""A network's forward pass, written down once as a small graph.
+
+Modules are called with a `Symbol` in the tensor's place.  It knows its shape,
+can be added to another, and notes every layer on its `Tape`.  What comes out
+is a tuple of `Conv`, `Act` and `Add` nodes: plain data that a plan is made
+from, and the key under which the plan is kept.
+"""
+
+from collections import namedtuple
+
+# `source`, `a`, `b` are values: 0 is the input, node i computes value i + 1.
+# `weight`, `bias` count the tape's parameters.  `slope` is that of the leaky
+# ReLU which follows (0: ReLU, None: nothing follows).
+Conv = namedtuple("Conv", "source weight bias stride padding dilation groups transposed slope")
+Add = namedtuple("Add", "a b slope")
+Act = namedtuple("Act", "source slope")
+
+
+class Unsupported(Exception):
+    """A layer that only MegEngine's own operators compute."""
+
+
+class Symbol:
+    """What stands for a tensor while a forward pass is recorded."""
+
+    def __init__(self, tape, value, shape):
+        self.tape, self.value, self.shape = tape, value, shape
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    def __add__(self, other):
+        return self.tape.add(self, other)
+
+
+class Tape:
+    """Records layers; `nodes`, `shapes` and `params` describe them."""
+
+    def __init__(self, shape):
+        self.nodes, self.shapes, self.params = [], [tuple(shape)], []
+        self._known = {}
+
+    def input(self):
+        return Symbol(self, 0, self.shapes[0])
+
+    def _append(self, node, shape):
+        self.nodes.append(node)
+        self.shapes.append(shape)
+        return Symbol(self, len(self.nodes), shape)
+
+    def _param(self, tensor):
+        if tensor is None:
+            return None
+        if id(tensor) not in self._known:
+            self._known[id(tensor)] = len(self.params)
+            self.params.append(tensor)
+        return self._known[id(tensor)]
+
+    def conv(self, module, x, transposed=False):
+        """Note a convolution, after checking everything that it depends on."""
+        out = conv_shape(module, x.shape, transposed)
+        node = Conv(
+            x.value,
+            self._param(module.weight),
+            self._param(module.bias),
+            tuple(module.stride),
+            tuple(module.padding),
+            tuple(module.dilation),
+            module.groups,
+            transposed,
+            None,
+        )
+        return self._append(node, out)
+
+    def act(self, x, slope):
+        return self._append(Act(x.value, float(slope)), x.shape)
+
+    def add(self, x, y):
+        if not isinstance(y, Symbol) or y.tape is not self:
+            raise Unsupported("adding %s" % type(y).__name__)
+        if x.shape != y.shape:
+            raise RuntimeError("cannot add values of shape %s and %s" % (x.shape, y.shape))
+        return self._append(Add(x.value, y.value, None), x.shape)
+
+    def graph(self, result):
+        """The nodes that lead to `result`, activations joined to what they follow.
+
+        Returns
+        -------
+        nodes : tuple
+        shapes : list of tuples, of every value
+        """
+        nodes, uses = self.nodes[: result.value], [0] * (len(self.nodes) + 1)
+        for node in nodes:
+            for value in sources(node):
+                uses[value] += 1
+        kept, shapes, place = [], [self.shapes[0]], {0: 0}
+        for i, node in enumerate(nodes):
+            node = node._replace(**{f: place[getattr(node, f)] for f in _SOURCES[type(node)]})
+            before = nodes[i].source if isinstance(node, Act) else 0
+            if before and uses[before] == 1 and kept[node.source - 1].slope is None:
+                kept[node.source - 1] = kept[node.source - 1]._replace(slope=node.slope)
+                place[i + 1] = node.source
+            else:
+                kept.append(node)
+                shapes.append(self.shapes[i + 1])
+                place[i + 1] = len(kept)
+        return tuple(kept), shapes
+
+
+_SOURCES = {Conv: ("source",), Act: ("source",), Add: ("a", "b")}
+
+
+def sources(node):
+    """The values that a node reads."""
+    return [getattr(node, field) for field in _SOURCES[type(node)]]
+
+
+def conv_shape(module, shape, transposed):
+    """The output's shape; RuntimeError, as MegEngine raises, if there is none."""
+    mode = getattr(module, "padding_mode", "zeros"), module.conv_mode, module.compute_mode
+    extra = getattr(module, "output_padding", 0)
+    if mode != ("zeros", "cross_correlation", "default") or extra not in (0, (0, 0)):
+        raise Unsupported("%s, output_padding %s" % (mode, extra))
+    if len(shape) != 4 or shape[1] != module.in_channels or 0 in shape:
+        raise RuntimeError(
+            "a convolution of %d channels needs an input (N, %d, H, W), found %s"
+            % (module.in_channels, module.in_channels, tuple(shape))
+        )
+    out = []
+    for size, k, stride, pad, dilation in zip(
+        shape[2:], module.kernel_size, module.stride, module.padding, module.dilation
+    ):
+        reach = dilation * (k - 1) + 1
+        if transposed:
+            out.append((size - 1) * stride - 2 * pad + reach)
+        else:
+            out.append((size + 2 * pad - reach) // stride + 1)
+        if out[-1] < 1:
+            raise RuntimeError(
+                "input %s is too small for a kernel of %s with padding %s"
+                % (tuple(shape), tuple(module.kernel_size), tuple(module.padding))
+            )
+    inputs, outputs = module.in_channels, module.out_channels
+    first, second = (inputs, outputs) if transposed else (outputs, inputs)
+    kernel, groups = tuple(module.kernel_size), module.groups
+    expected = (first, second) + kernel
+    if groups > 1:
+        expected = (groups, first // groups, second // groups) + kernel
+    for name, tensor, want in (
+        ("weight", module.weight, expected),
+        ("bias", module.bias, (1, outputs, 1, 1)),
+    ):
+        if tensor is not None and tuple(tensor.shape) != want:
+            raise RuntimeError("%s has shape %s, expected %s" % (name, tuple(tensor.shape), want))
+    return (shape[0], outputs) + tuple(out)

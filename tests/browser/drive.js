@@ -1,0 +1,137 @@
+// Opens one page in Chromium, drags what is there, and reports as JSON on stdout.
+//
+//   node drive.js '{"url": ..., "chromium": ..., "out": FOLDER, "run": true}'
+//
+// "run": a front end with a kernel; runs all cells first, uses the explorer last.
+//
+// Screenshots go to FOLDER, named by what had just been done; test_browser.py
+// compares them with the images that Python made.
+"use strict";
+const { chromium } = require("playwright-core");
+const job = JSON.parse(process.argv[2]);
+const report = { shots: [], requests: [], faults: [] };
+let page;
+
+async function shot(name, element) {
+  const path = `${job.out}/${name}.png`;
+  await page.waitForTimeout(80); // one painted frame after the last event
+  if (element) {
+    // pictures are painted at whole pixels, wherever the layout would have them
+    await element.scrollIntoViewIfNeeded();
+    const box = await element.boundingBox();
+    const clip = { x: Math.round(box.x), y: Math.round(box.y), width: box.width, height: box.height };
+    await page.screenshot({ path, clip });
+  } else {
+    await page.screenshot({ path });
+  }
+  report.shots.push(name);
+}
+
+// where the dividers stand, as fractions of the picture
+function dividers(slider) {
+  return slider.evaluate((root) => {
+    const box = root.querySelector(".rawkit-picture").getBoundingClientRect();
+    return [...root.querySelectorAll(".rawkit-divider")].map((divider) =>
+      (divider.getBoundingClientRect().left - box.left) / box.width);
+  });
+}
+
+// the middle of the lens's frame, as a fraction of the picture's width
+function lens(slider) {
+  return slider.evaluate((root) => {
+    const box = root.querySelector(".rawkit-picture").getBoundingClientRect();
+    const mark = root.querySelector(".rawkit-mark").getBoundingClientRect();
+    return (mark.left + mark.width / 2 - box.left) / box.width;
+  });
+}
+
+async function dragSlider(slider) {
+  const picture = slider.locator(".rawkit-picture");
+  await picture.scrollIntoViewIfNeeded();
+  await shot("start", picture);
+  report.lens = await lens(slider);
+  const box = await picture.boundingBox();
+  const at = (x, y) => [box.x + x * box.width, box.y + y * box.height];
+  report.size = [box.width, box.height];
+
+  const [from] = await dividers(slider);
+  await page.mouse.move(...at(from, 0.5));
+  await page.mouse.down();
+  for (let i = 1; i <= 20; i++) await page.mouse.move(...at(from + (0.25 - from) * i / 20, 0.5));
+  await page.mouse.up();
+  report.mouse = await dividers(slider);
+  await shot("mouse", picture);
+
+  for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowLeft");
+  await page.waitForTimeout(80);
+  report.keyboard = await dividers(slider);
+  await shot("keyboard", picture);
+
+  await page.keyboard.press("1");
+  await shot("alone", picture);
+  await page.keyboard.press("0");
+  report.others = [];
+  for (const other of (await page.locator(".rawkit-compare[data-live]").all()).slice(1, 2)) {
+    report.others.push(await dividers(other));
+  }
+}
+
+async function runAll() {
+  // JupyterLab and Notebook 7 have the same menu; a fresh server has a fresh kernel
+  await page.locator(".jp-Notebook-cell, .jp-Cell").first().waitFor();
+  await page.waitForFunction(() => {
+    const name = document.querySelector(".jp-Toolbar-kernelName, .jp-KernelName");
+    const status = document.querySelector(".jp-Notebook-ExecutionIndicator");
+    return name && /Python/.test(name.textContent) && status && status.dataset.status === "idle";
+  });
+  await page.locator(".lm-MenuBar-item", { hasText: /^Run$/ }).click();
+  await page.locator(".lm-Menu-item", { hasText: /^Run All Cells$/ }).click();
+  // the last output may not be drawn before it is scrolled to
+  await page.waitForFunction(() => {
+    const cells = [...document.querySelectorAll(".jp-Notebook .jp-Cell")];
+    if (cells.length) cells[cells.length - 1].scrollIntoView();
+    return document.body.innerText.includes("end of page 2");
+  }, null, { timeout: 120000 });
+}
+
+async function driveExplorer() {
+  const slider = page.locator(".jupyter-widgets .rawkit-compare[data-live]").first();
+  await slider.waitFor();
+  const before = await slider.locator("img").first().getAttribute("src");
+  await page.locator(".widget-slider").first().scrollIntoViewIfNeeded();
+  await shot("explorer");
+  const track = await page.locator(".widget-slider .noUi-target").first().boundingBox();
+  const started = Date.now();
+  await page.mouse.click(track.x + track.width / 2, track.y + track.height / 2);
+  await page.waitForFunction((src) => {
+    const img = document.querySelector(".jupyter-widgets .rawkit-compare[data-live] img");
+    return img && img.getAttribute("src") !== src;
+  }, before);
+  report.explorerMs = Date.now() - started;
+  report.explorerText = await page.locator(".widget-html-content").first().innerText();
+  report.explorerLens = await lens(slider);
+  await shot("explorer-next", slider.locator(".rawkit-picture"));
+}
+
+(async () => {
+  const browser = await chromium.launch({
+    executablePath: job.chromium,
+    args: ["--no-sandbox", "--force-color-profile=srgb"],
+  });
+  try {
+    page = await browser.newPage({ viewport: { width: 1100, height: 900 } });
+    page.setDefaultTimeout(60000);
+    page.on("request", (request) => report.requests.push(request.url().slice(0, 200)));
+    // the front ends have faults of their own
+    if (!job.run) page.on("pageerror", (error) => report.faults.push(String(error)));
+    await page.goto(job.url);
+    if (job.run) await runAll();
+    await dragSlider(page.locator(".rawkit-compare[data-live]").first());
+    if (job.run) await driveExplorer();
+  } catch (error) {
+    report.faults.push(String(error));
+    if (page) await page.screenshot({ path: `${job.out}/failed.png` }).catch(() => {});
+  }
+  await browser.close();
+  process.stdout.write(JSON.stringify(report));
+})();

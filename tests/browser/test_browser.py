@@ -1,0 +1,205 @@
+"""The compare slider and the explorer in real front ends: JupyterLab 4, Notebook 7, plain HTML.
+
+Needs Chromium and `npm install` in this folder; skipped without them unless
+RAWKIT_BROWSER=required.  Screenshots of a failing test stay in outputs/browser/.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from rawkit import notebooks
+from rawkit.view import compare
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+READY = CHROMIUM and shutil.which("node") and (HERE / "node_modules" / "playwright-core").is_dir()
+pytestmark = pytest.mark.skipif(
+    not READY and os.environ.get("RAWKIT_BROWSER") != "required",
+    reason="no chromium, node or playwright-core: see tests/browser/test_browser.py",
+)
+TOKEN = "tests"
+
+MAKE_PATCHES = """
+import numpy as np
+
+rng = np.random.RandomState(0)
+y, x = np.mgrid[:128, :128]
+gt = np.stack([9000 + 6000 * np.sin(x / (5.0 + i)) * np.cos(y / 9.0) for i in range(3)])
+noisy = np.round(gt + rng.standard_normal(gt.shape) * np.sqrt(60 * gt))
+pred = np.round(gt + 0.2 * (noisy - gt))
+"""
+CELLS = (
+    MAKE_PATCHES,
+    """
+from rawkit.view import compare, explore
+compare([noisy[0], pred[0], gt[0]])
+""",
+    "compare([noisy[1], pred[1]], max_bytes=None)",
+    """
+def find(patches):
+    return pred[[int(np.argmin(np.abs(noisy - patches).sum((1, 2))))]]
+explore(noisy, {"model": find}, gt)
+""",
+    'print("end of page", 1 + 1)',
+)
+
+
+def patches():
+    names = {}
+    exec(MAKE_PATCHES, names)
+    return names["noisy"], names["pred"], names["gt"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    cells = [nbformat.v4.new_code_cell(text.strip()) for text in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, str(folder / "01_widgets.ipynb"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """The variables of a Jupyter that knows nothing of this machine's settings."""
+    private = tmp_path_factory.mktemp("jupyter")
+    config = private / "config" / "labconfig" / "page_config.json"
+    config.parent.mkdir(parents=True)
+    announcements = "@jupyterlab/apputils-extension:announcements"  # asks the network for news
+    config.write_text(json.dumps({"disabledExtensions": {announcements: True}}))
+    variables = {
+        "JUPYTER_%s_DIR" % k.upper(): str(private / k) for k in ("config", "data", "runtime")
+    }
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return dict(os.environ, PYTHONPATH=path, IPYTHONDIR=str(private / "ipython"), **variables)
+
+
+@pytest.fixture(scope="module")
+def server(folder, environment):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--no-browser", "--ip=127.0.0.1", "--port=%d" % port, "--allow-root"]
+    options += ["--IdentityProvider.token=" + TOKEN, "--ServerApp.root_dir=%s" % folder]
+    log = (folder / "server.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab"] + options, env=environment, stdout=log, stderr=log
+    )
+    address = "http://127.0.0.1:%d" % port
+    try:
+        for _ in range(300):
+            assert process.poll() is None, (folder / "server.log").read_text()
+            try:
+                urllib.request.urlopen("%s/api/status?token=%s" % (address, TOKEN), timeout=5)
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            raise AssertionError("no answer: " + (folder / "server.log").read_text())
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+@pytest.fixture
+def drive(request):
+    """Run drive.js; keep the screenshots only if the test fails."""
+    out = ROOT / "outputs" / "browser" / request.node.name
+    shutil.rmtree(str(out), ignore_errors=True)
+    out.mkdir(parents=True)
+
+    def run(url, **options):
+        job = dict(options, url=url, chromium=CHROMIUM, out=str(out))
+        text = subprocess.check_output(
+            ["node", "drive.js", json.dumps(job)], cwd=str(HERE), timeout=240
+        )
+        report = json.loads(text)
+        assert report["faults"] == []
+        hosts = {urlsplit(u).hostname for u in report["requests"] if u.startswith(("http", "ws"))}
+        assert hosts <= {"127.0.0.1"}, report["requests"]
+        report["images"] = {
+            name: np.asarray(Image.open(str(out / (name + ".png"))).convert("RGB"))
+            for name in report["shots"]
+        }
+        return report
+
+    failed = request.session.testsfailed
+    yield run
+    if request.session.testsfailed == failed:
+        shutil.rmtree(str(out))
+
+
+def check_picture(shown, images, edges, lens):
+    """Between the edges the screenshot is the enlarged image, pixel by pixel.
+
+    Left out: names and handles, the dividers, and what the lens's frame may cover.
+    """
+    zoom = shown.shape[0] // images[0].shape[0]
+    width = shown.shape[1]
+    rows = slice(40, shown.shape[0] - 60)
+    bounds = [0] + [int(round(edge * width)) for edge in edges] + [width]
+    compared = 0
+    for image, start, stop in zip(images, bounds, bounds[1:]):
+        big = np.repeat(np.repeat(image, zoom, 0), zoom, 1)
+        columns = np.arange(start + 4 * (start > 0), stop - 4 * (stop < width))
+        columns = columns[np.abs(columns - lens * width) > 11 * zoom + 2]
+        np.testing.assert_array_equal(shown[rows][:, columns], big[rows][:, columns])
+        compared += len(columns)
+    assert compared > width / 2
+
+
+def check_slider(report):
+    noisy, pred, gt = patches()
+    images = compare([noisy[0], pred[0], gt[0]]).images
+    assert report["size"] == [4 * 128, 4 * 128]
+    shots = report["images"]
+    check_picture(shots["start"], images, (1 / 3, 2 / 3), lens=report["lens"])
+    assert report["mouse"] == pytest.approx([1 / 4, 2 / 3], abs=0.003)
+    check_picture(shots["mouse"], images, report["mouse"], lens=1 / 4)
+    assert report["keyboard"] == pytest.approx([0.15, 2 / 3], abs=0.003)
+    check_picture(shots["keyboard"], images, report["keyboard"], lens=1 / 4)
+    check_picture(shots["alone"], images[:1], (), lens=1 / 4)
+    # the page's other slider stayed where it was
+    assert [len(at) for at in report["others"]] == [1]
+    assert report["others"][0] == pytest.approx([1 / 2], abs=0.003)
+
+
+def check_explorer(report):
+    noisy, pred, gt = patches()
+    images = compare([noisy[1], pred[1], gt[1]]).images
+    check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
+    assert report["explorerText"].startswith("patch 1 of 3")
+
+
+@pytest.mark.parametrize("front_end", ["lab/tree", "notebooks"], ids=["lab", "notebook"])
+def test_widgets_live(server, drive, front_end):
+    report = drive("%s/%s/01_widgets.ipynb?token=%s" % (server, front_end, TOKEN), run=True)
+    check_slider(report)
+    check_explorer(report)
+
+
+def test_report_drags_without_a_server(folder, environment, drive, monkeypatch):
+    for name in ("PYTHONPATH", "IPYTHONDIR"):
+        monkeypatch.setenv(name, environment[name])
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(folder))
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", folder)
+    (page,) = notebooks.run_notebooks()
+    assert "Explorer of 3 patches (model)" in page.read_text()
+    check_slider(drive(page.as_uri()))

@@ -1,0 +1,124 @@
+"""The compare slider's HTML: honest pictures, bounded size, clear errors."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from rawkit import normalized_l1
+from rawkit.view import CompareSlider, compare, estimate_rendering, render
+
+
+@pytest.fixture
+def scene(rng):
+    y, x = np.mgrid[:256, :256]
+    gt = 8000 + 5000 * np.sin(x / 9.0) * np.cos(y / 13.0) + 1500 * ((x // 32 + y // 32) % 2)
+    noisy = np.clip(np.round(gt + rng.standard_normal(gt.shape) * np.sqrt(60 * gt)), 0, 65535)
+    pred = np.round(gt + 0.3 * (noisy - gt))
+    return noisy.astype(np.uint16), pred.astype(np.uint16), np.round(gt).astype(np.uint16)
+
+
+def test_all_images_get_the_rendering_of_the_first(scene):
+    slider = compare(scene, max_bytes=None)
+    rendering = estimate_rendering(scene[0])
+    assert len(slider.images) == 3
+    for shown, mosaic in zip(slider.images, scene):
+        np.testing.assert_array_equal(shown, render(mosaic, rendering))
+
+
+def test_changes_reach_the_rendering(scene):
+    dark = compare(scene[:2], exposure=0.1).images[0]
+    assert dark.mean() < 0.5 * compare(scene[:2]).images[0].mean()
+
+
+def test_saved_size_is_bounded_and_lossless(scene):
+    slider = compare(scene)
+    assert len(slider._repr_html_().encode()) <= 250000
+    top, left, height, width = slider.crop
+    assert 128 <= height < 256 and top % 2 == left % 2 == 0
+    rendering = estimate_rendering(scene[0])
+    for shown, mosaic in zip(slider.images, scene):
+        whole = render(mosaic, rendering)
+        np.testing.assert_array_equal(shown, whole[top : top + height, left : left + width])
+
+
+def test_static_picture_stands_in_a_table_with_its_labels(scene):
+    class Reader(HTMLParser):
+        tags, text = [], []
+
+        def handle_starttag(self, tag, attributes):
+            self.tags.append((tag, dict(attributes)))
+
+        def handle_data(self, data):
+            self.text.append(data)
+
+    reader = Reader()
+    reader.feed(compare(scene, labels=("a <b>", "denoised", "reference"))._repr_html_())
+    tags = [tag for tag, _ in reader.tags]
+    assert tags.index("table") < tags.index("img") < tags.index("script")
+    images = [attributes for tag, attributes in reader.tags if tag == "img"]
+    assert [image["alt"] for image in images] == ["a <b>", "denoised", "reference"]
+    error = normalized_l1(scene[1][None], scene[2][None])[0]
+    assert images[1]["data-note"] == "error %.2f" % error
+    assert "denoised \u00b7 error %.2f" % error in reader.text
+    assert images[2]["data-note"] == ""
+
+
+def test_nothing_is_fetched_and_the_text_repeats(scene):
+    text = compare(scene)._repr_html_()
+    own = re.sub('src="data:image/png;base64,[^"]*"', "", text)
+    assert not re.search("https?:|src=|url\\(|@import|fetch|XMLHttpRequest", own)
+    assert text == compare(scene)._repr_html_()  # no random ids: saved notebooks don't change
+
+
+def test_errors_need_a_reference(scene):
+    assert "error" not in compare(scene[:2])._repr_html_().split("<script>")[0]
+    assert "error" in compare(scene[:2], gt=scene[2])._repr_html_().split("<script>")[0]
+
+
+def test_float_predictions_in_dn_are_fine(scene):
+    as_float = compare([scene[0], scene[1].astype(np.float32), scene[2]])
+    np.testing.assert_array_equal(as_float.images[1], compare(scene).images[1])
+
+
+def test_pictures_may_be_floats_in_01():
+    grey = np.full((32, 32, 3), 0.5)
+    slider = CompareSlider([grey, np.uint8(255 * grey)], ["a", "b"])
+    assert [image[0, 0, 0] for image in slider.images] == [128, 127]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda a, b, c: [a, b[:128], c], r"\(256, 256\), \(128, 256\), \(256, 256\)"),
+        (lambda a, b, c: [a, np.where(b > 9000, np.nan, b)], r"image 1 \(denoised\).*NaN"),
+        (lambda a, b, c: [a, b / 65535], r"image 1 \(denoised\).*0-1.*DN"),
+        (lambda a, b, c: [a[None], b[None]], r"image 0 \(noisy\).*\(1, 256, 256\)"),
+        (lambda a, b, c: [a], "1 images, expected 2 or 3"),
+        (lambda a, b, c: [a, b, c, c], "4 images, expected 2 or 3"),
+    ],
+)
+def test_bad_mosaics_are_named(scene, change, words):
+    with pytest.raises(ValueError, match=words):
+        compare(change(*scene))
+
+
+def test_too_few_labels_are_named(scene):
+    with pytest.raises(ValueError, match="2 pictures, 1 labels"):
+        compare(scene[:2], labels=["noisy"])
+
+
+@pytest.mark.parametrize(
+    "pictures, words",
+    [
+        ([np.zeros((32, 32, 3)) + 1.5] * 2, r"picture 0.*\(32, 32, 3\).*1.5 to 1.5.*0-1"),
+        ([np.full((32, 32, 3), np.nan)] * 2, r"picture 0.*nan to nan.*0-1"),
+        ([np.zeros((32, 32))] * 2, r"\(32, 32\).*expected \(H, W, 3\)"),
+        ([np.zeros((16, 32, 3))] * 2, r"\(16, 32, 3\).*at least 32"),
+        ([np.zeros((32, 32, 3), np.int64)] * 2, "int64.*expected uint8"),
+    ],
+)
+def test_bad_pictures_are_named(pictures, words):
+    with pytest.raises(ValueError, match=words):
+        CompareSlider(pictures, ["a", "b"])
