@@ -41,6 +41,13 @@ def _parser():
     synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
     synth.add_argument("--overwrite", action="store_true")
 
+    train = commands.add_parser("train", help="train a network on synthetic data, from nothing")
+    train.add_argument("network", metavar="NETWORK", help="BlindUNet or Baseline")
+    train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
+    train.add_argument("--steps", type=int, default=12000)
+    train.add_argument("--scenes", type=int, default=2400, help="clean scenes to make")
+    train.add_argument("--seed", type=int, default=1)
+
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
     notebooks.add_argument(
@@ -131,6 +138,15 @@ def _synth(args):
         print(path)
 
 
+def _train(args):
+    from .binio import outputs_folder, show_path
+    from .pretrain import pretrain
+
+    folder = args.folder or outputs_folder() / "pretrain"
+    path, history = pretrain(args.network, folder, args.steps, args.scenes, args.seed)
+    print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
+
+
 def _notebooks(args):
     from .binio import outputs_folder, show_path
     from .notebooks import run_notebooks
@@ -150,6 +166,7 @@ def main(arguments=None):
         "denoise": _denoise,
         "synth": _synth,
         "notebooks": _notebooks,
+        "train": _train,
     }
     try:
         commands[args.command](args)

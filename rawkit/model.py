@@ -41,6 +41,8 @@ class Baseline(M.Module):
     MegCup 2022 (Megvii), RAW denoising, the organisers' baseline.
     """
 
+    takes_line = False
+
     def __init__(self, output_activation=False):
         super().__init__()
         self.config = {"output_activation": output_activation}
@@ -88,6 +90,8 @@ class BlindUNet(M.Module):
     Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: "A ConvNet for the 2020s", CVPR 2022
     (the block, here without normalisation).
     """
+
+    takes_line = True  # forward can be told the noise parameters
 
     def __init__(self):
         super().__init__()

@@ -156,17 +156,22 @@ class SyntheticBatches:
         Standard deviation of a random factor on the brightness, in stops.
     line_error : float
         Relative error given to the noise parameters, as a blind estimate has it.
+    with_line : bool
+        Whether to give the noise parameters, for networks that take them.
 
     Yields
     ------
     noisy_01 : ndarray, shape (batch_size, 1, crop, crop), float32, DN / 65536
     line : ndarray, shape (batch_size, 2), float32
-        Slope (DN) and intercept (DN**2) of the variance over the mean, with error.
+        Slope (DN) and intercept (DN**2) of the variance over the mean, with error;
+        left out if `with_line` is false.
     gt_01 : as noisy_01
     """
 
-    def __init__(self, scenes, batch_size=16, crop=96, seed=1, exposure=1.0, line_error=0.15):
-        self._scenes, self._step = scenes, 0
+    def __init__(
+        self, scenes, batch_size=16, crop=96, seed=1, exposure=1.0, line_error=0.15, with_line=True
+    ):
+        self._scenes, self._step, self._with_line = scenes, 0, with_line
         self.settings = {
             "scenes": len(scenes),
             "batch_size": batch_size,
@@ -193,7 +198,7 @@ class SyntheticBatches:
             lines.append(self._line(sensors[-1], crops[-1], rng))
         noisy, gt = expose(np.array(crops), sensors, rng)
         noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
-        return noisy_01, np.array(lines, np.float32), gt_01
+        return (noisy_01, np.array(lines, np.float32), gt_01)[:: 1 if self._with_line else 2]
 
     def _line(self, sensor, crop, rng):
         """The variance line, turned and lifted as if it had been estimated."""

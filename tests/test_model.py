@@ -3,7 +3,7 @@ import pytest
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.denoise import predict
-from rawkit.model import Baseline, count_parameters, measure
+from rawkit.model import PARAMETER_BUDGET, Baseline, BlindUNet, count_parameters, measure
 from rawkit.weights import get_weights, load_model, save_model, set_weights, sha256
 
 import megengine  # isort: skip
@@ -103,3 +103,27 @@ def test_the_layers_one_by_one_give_the_same(baseline, rng):
     for i in range(1, 7):
         x = getattr(baseline, "conv%d" % i)(x)
     np.testing.assert_allclose(unpack_bayer(x).numpy(), baseline(bayer).numpy()[:, 0], atol=1e-6)
+
+
+def test_every_stored_parameter_of_the_unet_is_used_and_within_the_budget():
+    model = BlindUNet()
+    parameters, macs = measure(model)
+    assert parameters == count_parameters(model) == 95444 <= PARAMETER_BUDGET
+    assert macs < 6500
+
+
+def test_a_new_unet_returns_its_input(rng):
+    light = np.linspace(3000, 30000, 64).repeat(2)
+    bayer = rng.normal(light, np.sqrt(20 * light), (2, 66, 128)).round()
+    np.testing.assert_allclose(predict(BlindUNet(), bayer), bayer, atol=0.1)
+
+
+def test_the_unet_treats_each_image_alone(rng):
+    model = BlindUNet()
+    model.exit.weight[:] = rng.normal(0, 0.1, model.exit.weight.shape).astype(np.float32)
+    light = np.linspace(3000, 30000, 64).repeat(2)
+    bayer = rng.normal(light, np.sqrt(20 * light), (3, 64, 128)) * [[[1]], [[0.3]], [[1.5]]]
+    together = predict(model, bayer)
+    assert np.abs(together - bayer).max() > 10, "the network does something"
+    for i in range(3):
+        np.testing.assert_allclose(predict(model, bayer[i : i + 1])[0], together[i], atol=0.5)

@@ -1,0 +1,111 @@
+"""The run that makes the weights that come with the suite, from nothing.
+
+Data: synthetic scenes and sensors alone (`rawkit.synth`, split "train"), so that
+anyone can repeat it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from . import device  # noqa: F401  (before MegEngine: see there)
+from .binio import TEST_INPUT, open_pairs
+from .denoise import denoise
+from .model import NETWORKS
+from .score import megcup_score
+from .synth import clean_patches, write_dataset
+from .train import SyntheticBatches, cosine_decay, score_loss, train, write_log
+from .weights import save_model
+
+import megengine  # isort: skip
+
+SCENES_SEED = 11
+VALIDATION_SEED = 5
+VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
+
+
+def pretrain(
+    network, folder, steps=12000, scenes=2400, seed=1, learning_rate=2e-3, validate_every=500
+):
+    """Train a network on synthetic data; call again to go on after an interruption.
+
+    Parameters
+    ----------
+    network : str
+        A name in `rawkit.model.NETWORKS`.
+    folder : str or Path
+        Where scenes (1 GiB per 4096), validation data, checkpoint, learning curve
+        and weights go.
+    steps, scenes, seed : int
+    learning_rate : float
+    validate_every : int, steps
+
+    Returns
+    -------
+    path : Path
+        The weights, `NETWORK.npz`.
+    history : rawkit.train.History
+        Scores are the mean over the validation sets.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+    """
+    if network not in NETWORKS:
+        raise ValueError(
+            "found network %r, expected one of %s" % (network, ", ".join(sorted(NETWORKS)))
+        )
+    folder = Path(folder)
+    clean = _scenes(folder, scenes)
+    validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
+    megengine.random.seed(seed)
+    model = NETWORKS[network]()
+    batches = SyntheticBatches(clean, seed=seed, with_line=model.takes_line)
+    history = train(
+        model,
+        batches,
+        steps,
+        learning_rate,
+        loss=score_loss,
+        schedule=cosine_decay,
+        ema_decay=0.999,
+        checkpoint=folder / (network + "_checkpoint.npz"),
+        validate=lambda model: np.mean([megcup_score(denoise(model, n), g) for n, g in validation]),
+        validate_every=validate_every,
+        progress=True,
+    )
+    write_log(folder / (network + "_log.csv"), history)
+    path = folder / (network + ".npz")
+    command = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
+    save_model(
+        path,
+        model,
+        steps=steps,
+        data="synthetic, %d scenes of the split train" % scenes,
+        validation_score=round(history.scores[-1][1], 4),
+        command=command % (network, steps, scenes, seed),
+    )
+    return path, history
+
+
+def _scenes(folder, count):
+    """Clean scenes, made once and kept in a file."""
+    path = folder / ("scenes_%d.npy" % count)
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        shape = (count, 256, 256)
+        out = np.lib.format.open_memmap(str(unfinished), "w+", np.float32, shape)
+        clean_patches(count, SCENES_SEED, out=out)
+        out.flush()
+        unfinished.replace(path)
+    return np.load(str(path), mmap_mode="r")
+
+
+def _validation(folder, preset):
+    if not (folder / TEST_INPUT).is_file():
+        write_dataset(
+            folder, 0, 32, VALIDATION_SEED, preset=preset, test_split="validation", overwrite=True
+        )
+    return open_pairs(folder, TEST_INPUT)
