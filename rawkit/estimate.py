@@ -114,8 +114,11 @@ def estimate_pairs(noisy, gt, rounds=5):
         slope, intercept = _physical(slope, intercept, weight, gt, square)
         variance = np.maximum(slope[..., None] * gt + intercept[..., None], 0.02 * mean)
     covariance = np.where(enough[..., None], covariance, np.inf)
-    floor = np.partition(gt, 15, -1)[..., :16].mean(-1)
-    black = _black_level(floor, np.isfinite(clip_low).any((1, 2)))[:, None] + 0 * floor
+    # no light leaves not one dark pixel but many alike
+    dark = np.sort(gt, -1)[..., : max(gt.shape[-1] // 64, 16)]
+    alike = np.ptp(dark, -1).max(-1) < FLOOR_GAP
+    black = _black_level(dark.mean(-1), alike, np.isfinite(clip_low).any((1, 2)))
+    black = np.broadcast_to(black[:, None], slope.shape)
     return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)
 
 
@@ -138,12 +141,15 @@ def _physical(slope, intercept, weight, mean, variance):
     return np.where(bad, least, slope), np.where(bad, level - least * center, intercept)
 
 
-def _black_level(floor, clipped):
+def _black_level(floor, alike, clipped):
     """The darkest values of planes that see different light agree only at black.
 
     Parameters
     ----------
     floor : array, shape (N, planes), DN
+        Means of the darkest values.
+    alike : array of bool, shape (N,)
+        Whether these differ no more among themselves than without light.
     clipped : array of bool, shape (N,)
         Pixels clipped at 0 lift the floor: then it must itself be close to 0.
 
@@ -152,7 +158,7 @@ def _black_level(floor, clipped):
     ndarray, shape (N,), DN; NaN where not identifiable
     """
     black = floor.min(-1)
-    known = (floor.max(-1) - black < FLOOR_GAP) & (~clipped | (black < 2 * FLOOR_GAP))
+    known = alike & (np.ptp(floor, -1) < FLOOR_GAP) & (~clipped | (black < 2 * FLOOR_GAP))
     return np.where(known, black, np.nan)
 
 
@@ -271,6 +277,6 @@ def estimate_blind(bayer, rounds=4):
     blocks = blocks.reshape(len(blocks), 4, -1)
     dark = np.sort(blocks, -1)[..., : max(blocks.shape[-1] // 20, 3)]
     noise = np.sqrt(np.maximum(slope * dark.mean((1, 2)) + intercept, 1)) / BLOCK
-    black = _black_level(dark.mean(-1), zeros.max(1) > 0)
-    black = np.where((dark.std(-1).max(-1) < noise) & (noise < FLOOR_GAP), black, np.nan)
+    alike = (dark.std(-1).max(-1) < noise) & (noise < FLOOR_GAP)
+    black = _black_level(dark.mean(-1), alike, zeros.max(1) > 0)
     return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)
