@@ -3,8 +3,10 @@
 Everything in rawkit that needs MegEngine imports this first.
 """
 
+import atexit
 import contextlib
 import os
+import sys
 
 import numpy as np
 
@@ -14,6 +16,14 @@ for _float in (np.float16, np.float32, np.float64):
     np.finfo(_float)
 
 import megengine  # noqa: E402
+
+
+@atexit.register
+def _quiet_end():
+    """MegEngine asks for CUDA once more when the process ends; errors are told by then."""
+    sys.stderr.flush()
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
 
 
 @contextlib.contextmanager
