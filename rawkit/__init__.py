@@ -8,6 +8,8 @@ from .bayer import pack_bayer, unpack_bayer
 from .binio import find_dataset, open_pairs, open_patches, outputs_folder, write_patches
 from .score import megcup_score, normalized_l1, psnr
 
+__version__ = "0.1.0"
+
 __all__ = [
     "find_dataset",
     "megcup_score",

@@ -146,26 +146,26 @@ def load_model(path):
 
 
 def find_weights():
-    """Decide which weights to use: your own baseline from notebook 02, else the shipped ones.
+    """List the weights at hand: those that come with the suite, then your own.
 
     Returns
     -------
-    path : Path
-    reason : str
+    list of (path, origin) : Path and str
+        Not empty.
 
     Raises
     ------
     FileNotFoundError
-        If there are neither.
+        If there are none.
     """
-    own = outputs_folder() / "weights" / "baseline.npz"
-    if own.is_file():
-        return own, "your own, from notebook 02"
-    if SHIPPED.is_file():
-        return SHIPPED, "the weights that come with the suite; notebook 02 trains your own"
-    raise FileNotFoundError(
-        "%s: found no weights, expected those of notebook 02: run it first" % show_path(own)
-    )
+    own = outputs_folder() / "weights"
+    found = [(SHIPPED, "comes with the suite")] if SHIPPED.is_file() else []
+    found += [(path, "your own") for path in sorted(own.glob("*.npz"))]
+    if not found:
+        raise FileNotFoundError(
+            "%s: found no weights; run notebook 02 first, which trains some" % show_path(own)
+        )
+    return found
 
 
 def sha256(path):

@@ -59,23 +59,25 @@ def adds_one_dn():
 
 
 @pytest.fixture
-def weights(tmp_path):
-    return save_model(tmp_path / "out" / "weights" / "baseline.npz", adds_one_dn())
+def choice(tmp_path):
+    """What makes notebook 04 take the network whose answer is known."""
+    save_model(tmp_path / "mine.npz", adds_one_dn())
+    return "WEIGHTS = %r\n" % str(tmp_path / "mine.npz")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_full_setting_runs_on_another_dataset(settings, weights, name):
+def test_the_full_setting_runs_on_another_dataset(settings, choice, name):
     settings.setenv("RAWKIT_RUN", "full")
-    error, text = run(name, FEW_STEPS)
+    error, text = run(name, FEW_STEPS + choice)
     assert error is None
     assert "RAWKIT_DATA is set" in text
 
 
-def test_04_needs_no_ground_truth_and_the_others_name_it(settings, weights, tmp_path, dataset):
+def test_04_needs_no_ground_truth_and_the_others_name_it(settings, choice, tmp_path, dataset):
     noisy = np.array(open_patches(dataset / binio.TEST_INPUT))
     write_patches(tmp_path / "alone" / binio.TEST_INPUT, noisy)
     settings.setenv("RAWKIT_DATA", str(tmp_path / "alone"))
-    error, text = run("04")
+    error, text = run("04", choice)
     assert error is None
     assert "no ground truth" in text
     result = open_patches(tmp_path / "out" / "submit" / "result.bin")
@@ -86,7 +88,7 @@ def test_04_needs_no_ground_truth_and_the_others_name_it(settings, weights, tmp_
         assert "%s: found no file" % binio.TRAIN_INPUT in error
 
 
-def test_megstudios_places_are_found(monkeypatch, tmp_path, dataset):
+def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     """Run 04 as it would be there: no variable set, its folders present."""
     for name in ("RAWKIT_DATA", "RAWKIT_OUTPUTS"):
         monkeypatch.delenv(name, raising=False)
@@ -94,9 +96,14 @@ def test_megstudios_places_are_found(monkeypatch, tmp_path, dataset):
     (places / "workspace").mkdir(parents=True)
     (places / "dataset").mkdir()
     (places / "dataset" / "burst_raw").symlink_to(dataset)
-    save_model(places / "workspace" / "weights" / "baseline.npz", adds_one_dn())
     changes = "import pathlib, rawkit.binio\nrawkit.binio.MEGSTUDIO = pathlib.Path(%r)\n"
-    error, text = run("04", changes % str(places))
+    error, text = run("04", changes % str(places) + choice)
     assert error is None
     assert "MegStudio's dataset folder exists" in text
     assert len(open_patches(places / "workspace" / "submit" / "result.bin")) == 3
+
+
+def test_04_without_weights_says_which_notebook_to_run(settings, tmp_path):
+    hide = "import pathlib, rawkit.weights\nrawkit.weights.SHIPPED = pathlib.Path('none')\n"
+    error, _ = run("04", hide)
+    assert "found no weights; run notebook 02 first" in error
