@@ -23,12 +23,12 @@ import megengine.module as M  # isort: skip
 from megengine.autodiff import Function
 from megengine.core._imperative_rt import core2
 
-from . import onednn
+from . import blas, onednn
 from .graph import Symbol, Tape, Unsupported
 from .threads import tame_polling
 
 PATHS = ("auto", "onednn", "numpy", "native")
-PLANS = 8  # input shapes that are kept ready
+PLANS, PLAN_BYTES = 8, 1 << 30  # how many are kept ready, in how much memory
 
 ConvPath = namedtuple("ConvPath", "name reason")
 _chosen = None
@@ -71,25 +71,25 @@ def _path(where):
         wish, by = os.environ.get("RAWKIT_CONV") or "auto", "RAWKIT_CONV"
         if wish not in PATHS:
             raise ValueError("RAWKIT_CONV: found %r, expected one of %s" % (wish, ", ".join(PATHS)))
-    if wish == "native":
-        return ConvPath("native", by)
+    if wish in ("numpy", "native"):
+        return ConvPath(wish, "chosen by %s" % by)
     try:
-        onednn.library()
-        return ConvPath("onednn", "oneDNN is loaded")
+        return ConvPath("onednn", "oneDNN %d.%d for %s" % onednn.library().about)
     except OSError as error:
-        return ConvPath("native", "oneDNN cannot be loaded (%s)" % error)
+        return ConvPath("numpy", "oneDNN cannot be loaded: %s" % error)
 
 
-def _plan(graph, shapes, params, needs):
+def _plan(path, graph, shapes, params, needs):
     # the graph alone does not tell how many channels a layer has
-    key = (graph, tuple(shapes), tuple(map(tuple, params)), needs)
+    key = (path, graph, tuple(shapes), tuple(map(tuple, params)), needs)
     plan = _plans.pop(key, None)
     if plan is None:
-        plan = onednn.Plan(graph, shapes, params, needs)
+        plan = (blas if path == "numpy" else onednn).Plan(graph, shapes, params, needs)
         tame_polling()
     _plans[key] = plan
-    while len(_plans) > PLANS:
-        _plans.popitem(last=False)
+    while len(_plans) > PLANS or sum(p.arena_size for p in _plans.values()) > PLAN_BYTES:
+        _, oldest = _plans.popitem(last=False)
+        oldest.drop()
     return plan
 
 
@@ -102,7 +102,8 @@ class _Graph(Function):
 
     def forward(self, x, *params):
         params = [p.numpy() for p in params]
-        plan = _plan(self.graph, self.shapes, [p.shape for p in params], self.needs)
+        path = _path(str(x.device)).name
+        plan = _plan(path, self.graph, self.shapes, [p.shape for p in params], self.needs)
         workspace = plan.workspace()
         y = mge.Tensor(workspace.forward(x.numpy(), params), device=x.device)
         if self.needs is None:

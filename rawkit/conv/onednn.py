@@ -62,7 +62,9 @@ class _Library:
         self.lib.dnnl_primitive_desc_query_md.restype = ctypes.c_void_p
         self.call("set_primitive_cache_capacity", 512)
         self.engine = self.make("engine", 1, ctypes.c_size_t(0))
-        self.isa = self.lib.dnnl_get_effective_cpu_isa()
+        isa = self.lib.dnnl_get_effective_cpu_isa()
+        self.avx512 = isa & ISA_AVX512 == ISA_AVX512
+        self.about = version[:2] + ("AVX-512" if self.avx512 else "AVX2",)
 
     def call(self, name, *args):
         status = getattr(self.lib, "dnnl_" + name)(*args)
@@ -106,7 +108,7 @@ def _dims(values):
     return (ctypes.c_int64 * 12)(*values)
 
 
-def _layout(graph, shapes):
+def _layout(graph, shapes, training):
     """The layout in which this machine's instruction set computes fastest.
 
     Returns
@@ -115,13 +117,16 @@ def _layout(graph, shapes):
     block : int
         Channels are padded with zeros to a multiple of this.
     """
-    channels = {shape[1] for shape in shapes}
     grouped = [node for node in graph if getattr(node, "groups", 1) > 1]
     if any(not _depthwise(node, shapes) for node in grouped):
         return NHWC, 1  # zeros would have to go between the groups
-    if library().isa & ISA_AVX512 != ISA_AVX512:
-        return NCHW8C, 8
-    return (NCHW16C, 16) if all(c % 16 == 0 for c in channels if c > 4) else (NHWC, 1)
+    avx512 = library().avx512
+    layout, block = (NCHW16C, 16) if avx512 else (NCHW8C, 8)
+    if all(shape[1] % block == 0 for shape in shapes[1:-1]):
+        return layout, block
+    # without AVX-512 the filter's gradient is slow in nhwc on large images
+    wide = training and max(shape[3] for shape in shapes) > 64
+    return (layout, block) if wide and not avx512 else (NHWC, 1)
 
 
 def _depthwise(node, shapes):
@@ -154,9 +159,9 @@ class Plan:
         self.dnn = library()
         use_threads()
         self.steps, self.descs, self.sizes, self.keep = [], [], [], []
-        self.idle = []  # workspaces
+        self.idle, self.kept = [], True  # workspaces that nobody uses; whether to keep any
         self.attr = self._attr()
-        self.layout, block = _layout(graph, shapes)
+        self.layout, block = _layout(graph, shapes, needs is not None)
         self.shapes, self.param_shapes = shapes, [tuple(shape) for shape in params]
         # the shapes in memory: channels padded, a bias with the axes that NumPy can copy to
         shapes = [_pad(shape, (1,), block) for shape in shapes]
@@ -381,6 +386,11 @@ class Plan:
             self._reorder(found, plain)
         self.dparams.append((node.weight, plain))
 
+    def drop(self):
+        """Keep no memory from now on."""
+        self.kept = False
+        self.idle.clear()
+
     def workspace(self):
         """Memory to run in; give it back by `workspace.release()`."""
         try:
@@ -456,5 +466,6 @@ class Workspace:
         return dx, grads
 
     def release(self):
-        if not self.plan.idle:
+        """Give the memory back to the plan, which keeps one workspace ready."""
+        if self.plan.kept and not self.plan.idle:
             self.plan.idle.append(self)
