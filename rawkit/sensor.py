@@ -118,7 +118,12 @@ def _excess(distance, sigma, skewness, step):
 
 def _clip_shift(mean, sigma, skewness, step, white):
     """How far clipping at 0 and `white` moves a mean, DN."""
-    return _excess(mean, sigma, -skewness, step) - _excess(white - mean, sigma, skewness, step)
+    shift, reach = np.zeros(mean.shape), READ_CYCLES * np.max(sigma)
+    if mean.min() < reach:
+        shift += _excess(mean, sigma, -skewness, step)
+    if mean.max() > white - reach:
+        shift -= _excess(white - mean, sigma, skewness, step)
+    return shift
 
 
 def _adc_mean(x, sigma, step, white):
@@ -140,7 +145,7 @@ def _poisson_table():
     n = np.arange(int(nodes[-1] + 8 * nodes[-1] ** 0.5 + 20))
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(n[1:]))])
     log_p = n * np.log(np.maximum(nodes, 1e-300))[:, None] - nodes[:, None] - log_factorial
-    return nodes, n, np.exp(log_p)
+    return nodes, n, np.exp(log_p).astype(np.float32)
 
 
 def _ladder(sensor):
@@ -170,7 +175,7 @@ def _table_shift(limit, slope, black, white, sigma, step):
     rows = int(limit**0.5 * TABLE_DENSITY) + 2
     columns = min(int(limit + 8 * limit**0.5 + 20), len(n))
     mean = _adc_mean(black + slope * n[:columns], sigma, step, white)
-    shift = mean - black - slope * n[:columns]
+    shift = (mean - black - slope * n[:columns]).astype(np.float32)
     return np.einsum("rn,n->r", probability[:rows, :columns], shift)  # without BLAS's threads
 
 
@@ -201,7 +206,7 @@ def expected_frame(scene, sensor):
     limit = min(limit, TABLE_ELECTRONS)
     darkest, brightest = electrons.min(), electrons.max()
     if darkest < limit:
-        shift = _table_shift(limit, slope, black, white, sigma, step).astype(np.float32)
+        shift = _table_shift(limit, slope, black, white, sigma, step)
         place = np.sqrt(np.minimum(electrons, np.float32(limit)))
         place *= np.float32(TABLE_DENSITY)
         left = place.astype(np.intp)
@@ -213,10 +218,11 @@ def expected_frame(scene, sensor):
         frame += correction
     if brightest > bright or darkest < dark and dark > limit:
         near = (electrons >= limit) & ((electrons < dark) | (electrons > bright))
-        mean = np.minimum(frame[near].astype(np.float64), 4 * white)
-        deviation = np.sqrt(slope * (mean - black) + sigma**2)
-        skewness = slope**2 * (mean - black) / deviation**3
-        frame[near] = mean + _clip_shift(mean, deviation, skewness, step, white)
+        if near.any():
+            mean = np.minimum(frame[near].astype(np.float64), 4 * white)
+            deviation = np.sqrt(slope * (mean - black) + sigma**2)
+            skewness = slope**2 * (mean - black) / deviation**3
+            frame[near] = mean + _clip_shift(mean, deviation, skewness, step, white)
     saturated = frame > white - 0.01
     frame = _digital_gain(np.clip(frame, 0, np.float32(white), out=frame), sensor, False)
     if min(sensor.gain) < 1 and saturated.any():  # always the same code, so rounded alike
@@ -359,7 +365,7 @@ def random_sensor(
     def greens(share):
         return np.array([1, 1 - share * rng.random(), 1 - share * rng.random(), 1])
 
-    kind = rng.choice(3, p=np.asarray(kinds, float) / np.sum(kinds))
+    kind = int(np.searchsorted(np.cumsum(kinds), rng.random() * sum(kinds), "right"))
     hot = log_uniform(1e-6, 3e-4)
     if kind == 0:
         slope, read = log_uniform(*seen), log_uniform(4, 80)
@@ -368,7 +374,7 @@ def random_sensor(
         slope, read = log_uniform(*seen), log_uniform(130, 380)
         black = 4096.0 + rng.normal(0, 12)
         return Sensor(10, black, 1023 * 64.0, slope, read**2, 0.0, greens(0.015), hot)
-    bits = int(rng.choice([10, 12, 14]))
+    bits = int(rng.integers(5, 8)) * 2
     step = FULL_SCALE / 2**bits
     slope = log_uniform(*shot_noise)
     read = float(np.clip(slope * log_uniform(*read_electrons), 12, 3200))
