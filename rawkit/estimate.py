@@ -22,6 +22,8 @@ from .bayer import pack_bayer
 BLOCK = 8  # pixels of a plane; blocks are BLOCK x BLOCK
 FLOOR_GAP = 8.0  # DN; planes whose darkest pixels agree to this have seen no light there
 
+NEAR_WHITE = 0.85 * 65535  # DN; white levels lie above
+
 NoiseLine = namedtuple("NoiseLine", "shot_noise intercept covariance black_level read_noise_var")
 NoiseLine.__doc__ = """A variance line, var = shot_noise * mean + intercept, in DN and DN**2.
 
@@ -37,7 +39,7 @@ black_level, read_noise_var : ndarrays, shape (...)
 
 
 def line_variance(line, mean):
-    """Variance at a mean, in DN**2; never below a hundredth of a code step squared.
+    """Variance at a mean, in DN**2; never below 1.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def _clip_levels(noisy):
     low, high = noisy.min(-1, keepdims=True), noisy.max(-1, keepdims=True)
     pile = 1e-3 * noisy.shape[-1]
     at_low = (low <= 0) & ((noisy == low).sum(-1, keepdims=True) > pile)
-    at_high = (noisy == high).sum(-1, keepdims=True) > 4 * pile
+    at_high = (high > NEAR_WHITE) & ((noisy == high).sum(-1, keepdims=True) > pile)
     return np.where(at_low, low, -np.inf), np.where(at_high, high, np.inf)
 
 
@@ -222,7 +224,7 @@ def _block_statistics(bayer):
     coarse = _second_difference(_second_difference(half, -1), -2) / np.float32(12)
     mid = _block_means(coarse * coarse, BLOCK // 2)[..., : mean.shape[-2], : mean.shape[-1]]
 
-    top = np.maximum(planes.max((1, 2, 3), keepdims=True), 0.85 * 65535)
+    top = np.maximum(planes.max((1, 2, 3), keepdims=True), NEAR_WHITE)
     zeros = _block_means((inner <= 0).astype(np.float32))
     full = _block_means((inner >= top).astype(np.float32))
     flat = [x.reshape(len(x), -1).astype(np.float64) for x in (mean, high, mid, zeros, full)]
