@@ -11,14 +11,15 @@ import numpy as np
 from . import device  # noqa: F401  (before MegEngine: see there)
 from .bayer import crop_bayer
 from .binio import atomic_file, show_path
+from .estimate import estimate_blind
 from .model import SCALE
+from .optimizer import FlatAdam
 from .sensor import code_step, expose, plane_noise, random_sensor
-from .weights import get_weights, load_arrays, save_arrays, set_weights
+from .weights import get_weights, load_arrays, save_arrays
 
 import megengine  # isort: skip
 import megengine.autodiff  # isort: skip
 import megengine.functional as F  # isort: skip
-import megengine.optimizer  # isort: skip
 
 
 class TrainingDiverged(RuntimeError):
@@ -30,7 +31,11 @@ History = namedtuple("History", "losses scores seconds resumed_at")
 
 def l1_loss(pred, gt):
     """Mean absolute error: the published loss.  Tensors (N, 1, H, W), 0-1, to a scalar."""
-    return F.abs(pred - gt).mean()
+    return _absolute(pred - gt).mean()
+
+
+def _absolute(x):
+    return F.maximum(x, -x)  # ten times as fast as F.abs on a CPU
 
 
 def score_loss(pred, gt):
@@ -47,7 +52,7 @@ def score_loss(pred, gt):
         of 65536 DN).  An image of a mean below 1e-4 counts as 1e-4.
     """
     brightness = F.maximum(gt.mean(axis=(1, 2, 3)), 1e-4)
-    return (F.abs(pred - gt).mean(axis=(1, 2, 3)) / F.sqrt(brightness)).mean()
+    return (_absolute(pred - gt).mean(axis=(1, 2, 3)) / F.sqrt(brightness)).mean()
 
 
 def linear_decay(step, steps):
@@ -155,7 +160,10 @@ class SyntheticBatches:
     exposure : float
         Standard deviation of a random factor on the brightness, in stops.
     line_error : float
-        Relative error given to the noise parameters, as a blind estimate has it.
+        Relative error given to the noise parameters, as a good estimate has it.
+    blind_share : float
+        Share of the crops, in 0-1, whose noise parameters are estimated blind instead,
+        so that a network learns what to do where texture deceives the estimate.
     with_line : bool
         Whether to give the noise parameters, for networks that take them.
 
@@ -169,7 +177,15 @@ class SyntheticBatches:
     """
 
     def __init__(
-        self, scenes, batch_size=16, crop=96, seed=1, exposure=1.0, line_error=0.15, with_line=True
+        self,
+        scenes,
+        batch_size=16,
+        crop=96,
+        seed=1,
+        exposure=1.0,
+        line_error=0.15,
+        blind_share=0.5,
+        with_line=True,
     ):
         self._scenes, self._step, self._with_line = scenes, 0, with_line
         self.settings = {
@@ -179,6 +195,7 @@ class SyntheticBatches:
             "seed": seed,
             "exposure": exposure,
             "line_error": line_error,
+            "blind_share": blind_share,
         }
 
     def __iter__(self):
@@ -197,6 +214,10 @@ class SyntheticBatches:
             sensors.append(random_sensor(rng))
             lines.append(self._line(sensors[-1], crops[-1], rng))
         noisy, gt = expose(np.array(crops), sensors, rng)
+        blind = int(round(set_["blind_share"] * len(lines)))
+        if blind and self._with_line:
+            estimate = estimate_blind(noisy[:blind])
+            lines[:blind] = zip(estimate.shot_noise, estimate.intercept)
         noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
         return (noisy_01, np.array(lines, np.float32), gt_01)[:: 1 if self._with_line else 2]
 
@@ -237,7 +258,7 @@ def train(
     validate_every=None,
     progress=False,
 ):
-    """Train a network with Adam.
+    """Train a network with Adam (`rawkit.optimizer.FlatAdam`).
 
     An interrupted run goes on where its last checkpoint stands and ends with the
     same weights as one that was never interrupted.  A finished run, or one made
@@ -282,12 +303,8 @@ def train(
     TrainingDiverged
         If a loss is NaN or more than 100 times the median of the first ones.
         The last checkpoint is kept.
-
-    References
-    ----------
-    Kingma & Ba: "Adam: A Method for Stochastic Optimization", ICLR 2015.
     """
-    run = _Run(model, batches, learning_rate, ema_decay)
+    run = _Run(model, batches, ema_decay, clip_norm)
     run.settings = {
         "network": type(model).__name__,
         "config": model.config,
@@ -308,17 +325,12 @@ def train(
     bar = _bar(start, steps) if progress else None
     for step in range(start, steps):
         inputs = [megengine.Tensor(array) for array in next(batches)]
-        for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate * schedule(step, steps)
         with manager:
             value = loss(model(*inputs[:-1]), inputs[-1])
             manager.backward(value)
-        if clip_norm is not None:
-            megengine.optimizer.clip_grad_norm(model.parameters(), clip_norm)
-        run.optimizer.step().clear_grad()
+        run.optimizer.step(learning_rate * schedule(step, steps))
         run.losses.append(float(value.numpy()))
         _check_loss(run.losses, checkpoint)
-        run.average()
         run.seconds = before + time.time() - began
         if validate and validate_every and (step + 1) % validate_every == 0 and step + 1 < steps:
             run.validate(validate)
@@ -330,50 +342,34 @@ def train(
             bar.update()
     if bar:
         bar.close()
-    if run.ema is not None:
-        set_weights(model, run.ema)
+    if checkpoint:
+        run.save(checkpoint)
+    run.optimizer.swap()
     model.eval()
     if validate:
         run.scores.append((steps, float(validate(model))))
-    if checkpoint:
-        run.save(checkpoint)
     return History(np.array(run.losses), run.scores, run.seconds, start)
 
 
 class _Run:
     """What changes during a run, and its way to disk and back."""
 
-    def __init__(self, model, batches, learning_rate, ema_decay):
-        self.model, self.batches, self.ema_decay = model, batches, ema_decay
-        self.optimizer = megengine.optimizer.Adam(model.parameters(), lr=learning_rate)
-        self.ema = get_weights(model) if ema_decay else None
+    def __init__(self, model, batches, ema_decay, clip_norm):
+        self.model, self.batches = model, batches
+        self.optimizer = FlatAdam(model.parameters(), ema_decay, clip_norm)
         self.losses, self.scores, self.seconds = [], [], 0.0
         self.settings = None
 
-    def average(self):
-        """Move the averaged weights a little towards the present ones."""
-        if self.ema is not None:
-            # a young average would remember the random start: let it forget faster
-            decay = min(self.ema_decay, (1 + len(self.losses)) / (10 + len(self.losses)))
-            for name, tensor in self.model.named_parameters():
-                self.ema[name] += (1 - decay) * (tensor.numpy() - self.ema[name])
-
     def validate(self, function):
-        present = get_weights(self.model)
-        if self.ema is not None:
-            set_weights(self.model, self.ema)
+        """Note what `function` says of the averaged weights, if there are any."""
+        self.optimizer.swap()
         self.model.eval()
         self.scores.append((len(self.losses), float(function(self.model))))
         self.model.train()
-        set_weights(self.model, present)
+        self.optimizer.swap()
 
     def save(self, path):
-        arrays = {"model/" + name: array for name, array in get_weights(self.model).items()}
-        for name, array in (self.ema or {}).items():
-            arrays["ema/" + name] = array
-        for i, state in self.optimizer.state_dict()["state"].items():
-            for name, tensor in state.items():
-                arrays["adam/%d/%s" % (i, name)] = np.asarray(tensor)
+        arrays = {"adam/" + name: array for name, array in self.optimizer.state().items()}
         arrays["losses"] = np.array(self.losses)
         meta = {
             "settings": self.settings,
@@ -395,19 +391,10 @@ class _Run:
         self.losses, self.seconds = list(losses), meta["seconds"]
         self.scores = [tuple(pair) for pair in meta["scores"]]
         self.batches.restore(meta["batches"])
-        set_weights(self.model, _under("model/", arrays), path)
-        if self.ema is not None:
-            self.ema = _under("ema/", arrays)
-        state = self.optimizer.state_dict()
-        for i, tensors in state["state"].items():
-            for name in tensors:
-                tensors[name] = arrays["adam/%d/%s" % (i, name)]
-        self.optimizer.load_state_dict(state)
+        self.optimizer.restore(
+            {name[5:]: array for name, array in arrays.items() if name.startswith("adam/")}
+        )
         return len(losses)
-
-
-def _under(prefix, arrays):
-    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
 
 
 def _fingerprint(weights):

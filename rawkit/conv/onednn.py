@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .graph import Act, Add
-from .threads import quiet_openmp, use_threads
+from .threads import quiet_openmp, usable_cores, use_threads
 
 F32 = 3
 ANY, NHWC, NCHW8C, NCHW16C = 1, 22, 102, 78  # layouts
@@ -27,6 +27,7 @@ SRC, SRC_1, DST, WEIGHTS, BIAS, SCRATCHPAD = 1, 2, 17, 33, 41, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 QUERY_WEIGHTS, QUERY_DIFF_WEIGHTS, QUERY_SCRATCHPAD = 131, 132, 136
 ISA_AVX512 = 39
+SMALL = 300000  # multiply-adds of a layer that one thread computes sooner than two
 STATUS = {1: "out of memory", 2: "invalid arguments", 3: "unimplemented", 5: "runtime error"}
 
 
@@ -133,6 +134,14 @@ def _depthwise(node, shapes):
     return shapes[node.source][1] == node.groups
 
 
+def _multiplications(node, shape, params):
+    """Multiply-adds of one node whose value has this shape."""
+    if not hasattr(node, "weight"):
+        return 0
+    weights, pixels = int(np.prod(params[node.weight])), shape[0] * shape[2] * shape[3]
+    return weights * pixels // (int(np.prod(node.stride)) if node.transposed else 1)
+
+
 def _pad(shape, axes, block):
     return tuple(-(-n // block) * block if i in axes else n for i, n in enumerate(shape))
 
@@ -157,7 +166,11 @@ class Plan:
 
     def __init__(self, graph, shapes, params, needs):
         self.dnn = library()
-        use_threads()
+        # waking a second thread takes longer than a small layer, and much longer where
+        # another process has the core
+        work = sum(_multiplications(n, y, params) for n, y in zip(graph, shapes[1:]))
+        self.threads = usable_cores() if work > SMALL * len(graph) else 1
+        use_threads(self.threads)
         self.steps, self.descs, self.sizes, self.keep = [], [], [], []
         self.idle, self.kept = [], True  # workspaces that nobody uses; whether to keep any
         self.attr = self._attr()
@@ -427,7 +440,7 @@ class Workspace:
         return self.arena[offset : offset + size].view(np.float32).reshape(shape)
 
     def _run(self, steps):
-        use_threads()
+        use_threads(self.plan.threads)
         execute, stream = self.dnn.lib.dnnl_primitive_execute, self.stream
         for primitive, count, args in steps:
             status = execute(primitive, stream, count, args)

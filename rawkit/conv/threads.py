@@ -60,12 +60,12 @@ def quiet_openmp():
 _gomp = None
 
 
-def use_threads():
+def use_threads(count):
     """Tell OpenMP, for the calling thread, how many threads to use."""
     global _gomp
     if _gomp is None:
         _gomp = ctypes.CDLL("libgomp.so.1")
-    _gomp.omp_set_num_threads(usable_cores())
+    _gomp.omp_set_num_threads(count)
 
 
 def tame_polling():
