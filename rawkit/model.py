@@ -19,6 +19,9 @@ import megengine.module as M  # isort: skip
 
 SCALE = 65536.0  # DN per unit of a network's input, as in the published code
 
+LEAST_SLOPE = 0.1  # DN; of shot noise, in the transform
+MOST_READ_ELECTRONS = 300.0  # read noise over slope, in the transform
+
 PARAMETER_BUDGET = 100000  # the competition's limit
 
 
@@ -57,6 +60,21 @@ class Baseline(M.Module):
         x = pack_bayer(bayer[:, 0])
         x = fused(x, self.conv1, self.conv2, self.conv3, self.conv4, self.conv5, self.conv6)
         return unpack_bayer(x).reshape(bayer.shape)
+
+
+# The root of the generalized Anscombe transform, continued below TOE by its tangent:
+# where the line is too steep, pixels darker than its zero are kept apart.
+TOE = 0.375
+
+
+def _stabilise(z):
+    above = F.maximum(z, TOE)
+    return 2 * F.sqrt(above) + (z - above) / TOE**0.5
+
+
+def _destabilise(stable):
+    above = F.maximum(stable, 2 * TOE**0.5)
+    return above * above / 4 + (stable - above) * TOE**0.5  # a power would be slow on a CPU
 
 
 class Block(M.Module):
@@ -134,13 +152,15 @@ class BlindUNet(M.Module):
             estimate = estimate_blind(bayer.numpy()[:, 0] * np.float32(SCALE))
             line = np.stack([estimate.shot_noise, estimate.intercept], axis=1).astype(np.float32)
             line = megengine.Tensor(line)
-        slope = line[:, 0].reshape(-1, 1, 1, 1)
-        dark = line[:, 1].reshape(-1, 1, 1, 1) / (slope * slope) + 0.375  # electrons**2
+        slope, intercept = (line[:, i].reshape(-1, 1, 1, 1) for i in range(2))
+        # a slope of almost nothing (all pixels clipped, or noise without light) would
+        # make the electrons too many for float32
+        least = F.sqrt(F.maximum(intercept, 0)) / MOST_READ_ELECTRONS
+        slope = F.maximum(slope, F.maximum(least, LEAST_SLOPE))
+        dark = intercept / (slope * slope) + 0.375  # electrons**2
         electron = slope / SCALE
-        stable = 2 * F.sqrt(F.maximum(pack_bayer(bayer[:, 0]) / electron + dark, 0))
-        residual = self._residual(stable)
-        half = (stable - residual) / 2
-        clean = electron * (half * half - dark)  # a product: powers are slow on a CPU
+        stable = _stabilise(pack_bayer(bayer[:, 0]) / electron + dark)
+        clean = electron * (_destabilise(stable - self._residual(stable)) - dark)
         return unpack_bayer(clean).reshape(bayer.shape)
 
     def _residual(self, stable):
