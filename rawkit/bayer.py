@@ -14,6 +14,7 @@ CVPR Workshops 2019 (the idea of flips that keep the pattern).
 import numpy as np
 
 PLANES = ("R", "Gr", "Gb", "B")
+SCALE = 65536.0  # DN per unit of what networks see, as in the published code
 VIEWS = range(8)  # bit 0: mirrored left-right, bit 1: up-down, bit 2: transposed
 
 

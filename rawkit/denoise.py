@@ -3,9 +3,8 @@
 import numpy as np
 
 from . import device  # noqa: F401  (before MegEngine: see there)
-from .bayer import VIEWS, bayer_view, undo_bayer_view
+from .bayer import SCALE, VIEWS, bayer_view, undo_bayer_view
 from .binio import WHITE_LEVEL
-from .model import SCALE
 
 import megengine  # isort: skip
 

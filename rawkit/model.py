@@ -9,15 +9,13 @@ import logging
 import numpy as np
 
 from . import device  # noqa: F401  (before MegEngine: see there)
-from .bayer import pack_bayer, unpack_bayer
+from .bayer import SCALE, pack_bayer, unpack_bayer
 from .conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
 from .estimate import estimate_blind
 
 import megengine  # isort: skip
 import megengine.functional as F  # isort: skip
 import megengine.module as M  # isort: skip
-
-SCALE = 65536.0  # DN per unit of a network's input, as in the published code
 
 LEAST_SLOPE = 0.1  # DN; of shot noise, in the transform
 MOST_READ_ELECTRONS = 300.0  # read noise over slope, in the transform

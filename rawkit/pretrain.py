@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from . import device  # noqa: F401  (before MegEngine: see there)
+from .batches import SyntheticBatches
 from .binio import TEST_INPUT, open_pairs
 from .denoise import denoise
 from .model import NETWORKS
 from .score import megcup_score
 from .synth import clean_patches, write_dataset
-from .train import SyntheticBatches, cosine_decay, score_loss, train, write_log
+from .train import cosine_decay, score_loss, train, write_log
 from .weights import save_model
 
 import megengine  # isort: skip

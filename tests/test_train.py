@@ -1,12 +1,10 @@
-import random
-
 import numpy as np
 import pytest
 
 from rawkit import normalized_l1
+from rawkit.batches import PairBatches
 from rawkit.model import Baseline
 from rawkit.train import (
-    PairBatches,
     TrainingDiverged,
     l1_loss,
     linear_decay,
@@ -33,41 +31,6 @@ def small_batches(pairs, **options):
 def new_model(seed=1):
     megengine.random.seed(seed)
     return Baseline()
-
-
-def test_the_published_order_of_patches(pairs):
-    noisy_01, gt_01 = next(PairBatches(*pairs, batch_size=4))
-    sequence = random.Random(100)
-    for i in range(4):
-        index = sequence.randint(0, 19)
-        np.testing.assert_array_equal(noisy_01[i, 0] * 65536, pairs[0][index])
-        np.testing.assert_array_equal(gt_01[i, 0] * 65536, pairs[1][index])
-
-
-def test_the_indexing_fault_only_ever_sees_the_first_patches(pairs):
-    batches = PairBatches(*pairs, batch_size=4, index_fault=True)
-    for _ in range(3):
-        np.testing.assert_array_equal(next(batches)[1][:, 0] * 65536, pairs[1][:4])
-
-
-def test_without_the_fault_every_pair_comes_up(pairs):
-    batches = PairBatches(*pairs, batch_size=16, crop=2)
-    seen = {gt for _ in range(20) for gt in next(batches)[1].ravel()}
-    assert seen == set((pairs[1][:, 0, 0] / np.float32(65536)).tolist())
-
-
-def test_crops_of_the_pair_lie_at_the_same_place(rng):
-    patches = rng.integers(0, 65536, (3, 256, 256), dtype=np.uint16)
-    noisy_01, gt_01 = next(PairBatches(patches, patches, crop=32, views=True))
-    np.testing.assert_array_equal(noisy_01, gt_01)
-    assert noisy_01.shape == (16, 1, 32, 32) and noisy_01.dtype == np.float32
-
-
-def test_whole_patches_can_still_be_transposed():
-    patches = np.arange(256 * 256, dtype=np.uint16).reshape(1, 256, 256)
-    images = next(PairBatches(patches, patches, views=True))[0][:, 0] * np.float32(65536)
-    kinds = {image.tobytes() for image in images}
-    assert kinds == {np.float32(patches[0]).tobytes(), np.float32(patches[0].T).tobytes()}
 
 
 def test_the_score_loss_is_the_score(pairs):
@@ -183,10 +146,3 @@ def test_the_log_holds_the_curve(tmp_path, pairs):
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[0] == "step,loss,score" and len(lines) == 4
     assert lines[3] == "3,%.8g,8.50000" % history.losses[2]
-
-
-def test_pairs_that_do_not_fit_are_named(pairs):
-    with pytest.raises(ValueError, match=r"\(20, 256, 256\).*\(3, 256, 256\)"):
-        PairBatches(pairs[0], pairs[1][:3])
-    with pytest.raises(ValueError, match="found 3 pairs"):
-        PairBatches(pairs[0][:3], pairs[1][:3], index_fault=True)

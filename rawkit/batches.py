@@ -1,0 +1,191 @@
+"""Endless random batches to train on: crops of pairs, or of scenes with fresh noise.
+
+NumPy alone, so that any framework can be fed with them.
+"""
+
+import hashlib
+import random
+
+import numpy as np
+
+from .bayer import SCALE, crop_bayer
+from .estimate import estimate_blind
+from .sensor import code_step, expose, plane_noise, random_sensor
+
+
+class PairBatches:
+    """Endless random batches from noisy and clean patches, cut from a memory map.
+
+    Parameters
+    ----------
+    noisy, gt : arrays, shape (N, 256, 256), uint16, DN
+        Memory maps stay on disk; only the crops are read.
+    batch_size : int
+    crop : int or None
+        Side of the random crops, in pixels, even; None takes whole patches.
+    views : bool
+        Mirror and transpose at random, keeping the Bayer pattern.
+    seed : int
+    index_fault : bool
+        The published code draws a random index and then ignores it: every batch
+        consists of the first `batch_size` patches.  On, that happens here too.
+
+    Yields
+    ------
+    noisy_01, gt_01 : ndarrays, shape (batch_size, 1, crop, crop), float32, DN / 65536
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape, or are fewer than the fault needs.
+    """
+
+    def __init__(
+        self, noisy, gt, batch_size=16, crop=None, views=False, seed=100, index_fault=False
+    ):
+        if noisy.shape != gt.shape:
+            raise ValueError("noisy is %s but gt is %s" % (noisy.shape, gt.shape))
+        if len(noisy) < (batch_size if index_fault else 1):
+            raise ValueError("found %d pairs, too few for batches of %d" % (len(noisy), batch_size))
+        self._pairs = noisy, gt
+        self._rng = random.Random(seed)
+        self.settings = {
+            "pairs": len(noisy),
+            "first_patch": hashlib.sha256(np.ascontiguousarray(noisy[0])).hexdigest()[:16],
+            "batch_size": batch_size,
+            "crop": crop or noisy.shape[-1],
+            "views": views,
+            "seed": seed,
+            "index_fault": index_fault,
+        }
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        size, count = self.settings["crop"], self.settings["batch_size"]
+        batch = np.empty((2, count, 1, size, size), np.float32)
+        for i in range(count):
+            index = self._rng.randint(0, self.settings["pairs"] - 1)
+            place = self._draw_place(size)
+            for images, patches in zip(batch, self._pairs):
+                patch = patches[i if self.settings["index_fault"] else index]
+                images[i, 0] = crop_bayer(patch, *place)
+        batch /= np.float32(SCALE)
+        return batch[0], batch[1]
+
+    def _draw_place(self, size):
+        """Where to cut: top, left, size, view.  Whole patches draw no numbers."""
+        view = self._rng.randrange(8) if self.settings["views"] else 0
+        height, width = self._pairs[0].shape[-2:]
+        # a mirrored axis needs one pixel more; without room for it, it is not mirrored
+        view &= ~(1 * (width == size) | 2 * (height == size))
+        room_y, room_x = height - size - (view >> 1 & 1), width - size - (view & 1)
+        top = 2 * self._rng.randint(0, room_y // 2) if room_y else 0
+        left = 2 * self._rng.randint(0, room_x // 2) if room_x else 0
+        return top, left, size, view
+
+    def state(self):
+        """Where the random sequence stands, as JSON can hold it."""
+        version, numbers, gauss = self._rng.getstate()
+        return [version, list(numbers), gauss]
+
+    def restore(self, state):
+        """Go back to a `state`."""
+        version, numbers, gauss = state
+        self._rng.setstate((version, tuple(numbers), gauss))
+
+
+class SyntheticBatches:
+    """Endless random batches: crops of clean scenes, each with a new sensor's new noise.
+
+    Parameters
+    ----------
+    scenes : array, shape (N, 256, 256), float32
+        Of `rawkit.synth.clean_patches`; a memory map stays on disk.
+    batch_size, crop : int
+    seed : int
+    exposure : float
+        Standard deviation of a random factor on the brightness, in stops.
+    line_error : float
+        Relative error given to the noise parameters, as a good estimate has it.
+    blind_share : float
+        Share of the crops, in 0-1, whose noise parameters are estimated blind instead,
+        so that a network learns what to do where texture deceives the estimate.
+    with_line : bool
+        Whether to give the noise parameters, for networks that take them.
+
+    Yields
+    ------
+    noisy_01 : ndarray, shape (batch_size, 1, crop, crop), float32, DN / 65536
+    line : ndarray, shape (batch_size, 2), float32
+        Slope (DN) and intercept (DN**2) of the variance over the mean, with error;
+        left out if `with_line` is false.
+    gt_01 : as noisy_01
+    """
+
+    def __init__(
+        self,
+        scenes,
+        batch_size=16,
+        crop=96,
+        seed=1,
+        exposure=1.0,
+        line_error=0.15,
+        blind_share=0.5,
+        with_line=True,
+    ):
+        self._scenes, self._step, self._with_line = scenes, 0, with_line
+        self.settings = {
+            "scenes": len(scenes),
+            "batch_size": batch_size,
+            "crop": crop,
+            "seed": seed,
+            "exposure": exposure,
+            "line_error": line_error,
+            "blind_share": blind_share,
+        }
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        set_ = self.settings
+        rng = np.random.default_rng([set_["seed"], self._step])
+        self._step += 1
+        crops, sensors, lines = [], [], []
+        for _ in range(set_["batch_size"]):
+            scene = self._scenes[rng.integers(len(self._scenes))]
+            top, left = 2 * rng.integers((np.array(scene.shape) - set_["crop"]) // 2)
+            crop = crop_bayer(scene, top, left, set_["crop"], int(rng.integers(8)))
+            crops.append(crop * np.float32(2 ** (set_["exposure"] * rng.standard_normal())))
+            sensors.append(random_sensor(rng))
+            lines.append(self._line(sensors[-1], crops[-1], rng))
+        noisy, gt = expose(np.array(crops), sensors, rng)
+        blind = int(round(set_["blind_share"] * len(lines)))
+        if blind and self._with_line:
+            estimate = estimate_blind(noisy[:blind])
+            lines[:blind] = zip(estimate.shot_noise, estimate.intercept)
+        noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
+        return (noisy_01, np.array(lines, np.float32), gt_01)[:: 1 if self._with_line else 2]
+
+    def _line(self, sensor, crop, rng):
+        """The variance line, turned and lifted as if it had been estimated."""
+        slopes, dark = plane_noise(sensor)
+        slope = float(np.mean(slopes))
+        dark = float(np.mean(dark)) + sensor.row_noise**2 + code_step(sensor) ** 2 / 12
+        signal = float(crop.mean()) * (sensor.white_level - sensor.black_level)
+        turn, lift = np.exp(self.settings["line_error"] * rng.standard_normal(2))
+        variance = (slope * signal + dark) * lift
+        slope *= turn * lift
+        # through the same point at the crop's brightness, but never negative at black
+        dark = max(variance - slope * signal, 0.2 * dark)
+        return slope, dark - slope * sensor.black_level
+
+    def state(self):
+        """Where the random sequence stands, as JSON can hold it."""
+        return self._step
+
+    def restore(self, state):
+        """Go back to a `state`."""
+        self._step = state
