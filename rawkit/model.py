@@ -60,21 +60,6 @@ class Baseline(M.Module):
         return unpack_bayer(x).reshape(bayer.shape)
 
 
-# The root of the generalized Anscombe transform, continued below TOE by its tangent:
-# where the line is too steep, pixels darker than its zero are kept apart.
-TOE = 0.375
-
-
-def _stabilise(z):
-    above = F.maximum(z, TOE)
-    return 2 * F.sqrt(above) + (z - above) / TOE**0.5
-
-
-def _destabilise(stable):
-    above = F.maximum(stable, 2 * TOE**0.5)
-    return above * above / 4 + (stable - above) * TOE**0.5  # a power would be slow on a CPU
-
-
 class Block(M.Module):
     """A residual block: depthwise 3x3, then 1x1 to twice the channels and back."""
 
@@ -90,47 +75,40 @@ class Block(M.Module):
         return x + self.project(self.act(self.expand(self.depthwise(x))))
 
 
-class BlindUNet(M.Module):
-    """Our network: estimates the noise, makes it uniform, and removes it at three scales.
+# The root of the generalized Anscombe transform, continued below TOE by its tangent:
+# where the line is too steep, pixels darker than its zero are kept apart.
+TOE = 0.375
+
+
+def _stabilise(z):
+    above = F.maximum(z, TOE)
+    return 2 * F.sqrt(above) + (z - above) / TOE**0.5
+
+
+def _destabilise(stable):
+    above = F.maximum(stable, 2 * TOE**0.5)
+    return above * above / 4 + (stable - above) * TOE**0.5  # a power would be slow on a CPU
+
+
+class Stabilised(M.Module):
+    """Base of networks that work where the noise is uniform.
 
     The variance line of each mosaic is estimated blind, with `estimate_blind`.  The
     generalized Anscombe transform then gives every pixel noise of deviation 1,
-    whatever the sensor, and a small U-Net of depthwise and 1x1 layers predicts
-    that noise.  95,444 parameters.
+    whatever the sensor.  A subclass's `residual` says what of it is noise.
 
     References
     ----------
-    Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
-    Image Segmentation", MICCAI 2015.  Makitalo & Foi: "Optimal Inversion of the
-    Generalized Anscombe Transformation for Poisson-Gaussian Noise", IEEE TIP 2013.
-    Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: "A ConvNet for the 2020s", CVPR 2022
-    (the block, here without normalisation).
+    Makitalo & Foi: "Optimal Inversion of the Generalized Anscombe Transformation
+    for Poisson-Gaussian Noise", IEEE TIP 2013 (the transform; here its algebraic
+    inverse, as the network learns what is missing).
     """
 
     takes_line = True  # forward can be told the noise parameters
 
-    def __init__(self):
-        super().__init__()
-        self.config = {}
-        self.entry = Conv2d(5, 32, 3, padding=1)
-        self.encode1 = Block(32)
-        self.down1 = Conv2d(32, 48, 2, stride=2)
-        self.encode2 = M.Sequential(Block(48), Block(48))
-        self.down2 = Conv2d(48, 64, 2, stride=2)
-        self.middle = Block(64)
-        self.up2 = ConvTranspose2d(64, 48, 2, stride=2)
-        self.decode2 = Block(48)
-        self.up1 = ConvTranspose2d(48, 32, 2, stride=2)
-        self.decode1 = Block(32)
-        self.exit = Conv2d(32, 4, 3, padding=1)
-        M.init.zeros_(self.exit.weight)  # a new network returns its input
-
-    def _unet(self, x):
-        fine = self.encode1(self.entry(x))
-        coarse = self.encode2(self.down1(fine))
-        x = self.up2(self.middle(self.down2(coarse)))
-        x = self.up1(self.decode2(x + coarse))
-        return self.exit(self.decode1(x + fine))
+    def residual(self, stable):
+        """What is noise in packed planes (N, 4, H/2, W/2), in units of its deviation."""
+        raise NotImplementedError
 
     def forward(self, bayer, line=None):
         """Denoise mosaics.
@@ -158,11 +136,46 @@ class BlindUNet(M.Module):
         dark = intercept / (slope * slope) + 0.375  # electrons**2
         electron = slope / SCALE
         stable = _stabilise(pack_bayer(bayer[:, 0]) / electron + dark)
-        clean = electron * (_destabilise(stable - self._residual(stable)) - dark)
+        clean = electron * (_destabilise(stable - self.residual(stable)) - dark)
         return unpack_bayer(clean).reshape(bayer.shape)
 
-    def _residual(self, stable):
-        """What the U-Net takes for noise, in units of the noise's deviation."""
+
+class BlindUNet(Stabilised):
+    """Our network: a small U-Net of depthwise and 1x1 layers on stabilised planes.
+
+    95,444 parameters, 6.2 thousand multiply-adds per pixel of the mosaic.
+
+    References
+    ----------
+    Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
+    Image Segmentation", MICCAI 2015.  Liu, Mao, Wu, Feichtenhofer, Darrell, Xie:
+    "A ConvNet for the 2020s", CVPR 2022 (the block, here without normalisation).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.config = {}
+        self.entry = Conv2d(5, 32, 3, padding=1)
+        self.encode1 = Block(32)
+        self.down1 = Conv2d(32, 48, 2, stride=2)
+        self.encode2 = M.Sequential(Block(48), Block(48))
+        self.down2 = Conv2d(48, 64, 2, stride=2)
+        self.middle = Block(64)
+        self.up2 = ConvTranspose2d(64, 48, 2, stride=2)
+        self.decode2 = Block(48)
+        self.up1 = ConvTranspose2d(48, 32, 2, stride=2)
+        self.decode1 = Block(32)
+        self.exit = Conv2d(32, 4, 3, padding=1)
+        M.init.zeros_(self.exit.weight)  # a new network returns its input
+
+    def _unet(self, x):
+        fine = self.encode1(self.entry(x))
+        coarse = self.encode2(self.down1(fine))
+        x = self.up2(self.middle(self.down2(coarse)))
+        x = self.up1(self.decode2(x + coarse))
+        return self.exit(self.decode1(x + fine))
+
+    def residual(self, stable):
         level = stable.mean(axis=(2, 3), keepdims=True)
         brightness = stable.mean(axis=1, keepdims=True) / 64
         x = F.concat([stable - level, brightness], axis=1)
