@@ -22,6 +22,9 @@ from .bayer import pack_bayer
 BLOCK = 8  # pixels of a plane; blocks are BLOCK x BLOCK
 FLOOR_GAP = 8.0  # DN; planes whose darkest pixels agree to this have seen no light there
 
+TEXTURE_SHARE = 0.2  # of texture's mid-band variance that the high band has, usually
+CUT_OFF = 1.05  # makes up for the robust weights' taking more from above than from below
+
 NEAR_WHITE = 0.85 * 65535  # DN; white levels lie above
 
 NoiseLine = namedtuple("NoiseLine", "shot_noise intercept covariance black_level read_noise_var")
@@ -231,13 +234,15 @@ def _block_statistics(bayer):
     return flat + [mean]
 
 
-def estimate_blind(bayer, rounds=4):
+def estimate_blind(bayer, rounds=8):
     """Fit one variance line to a single noisy patch, all planes together.
 
     The high band's variance in blocks of 16 x 16 pixels of the mosaic is fitted
-    over the blocks' means.  Blocks where the mid band shows more than noise
-    are texture and count little; so do clipped ones.  On a patch that
-    is texture all over the result is too high.  Row noise is not seen.
+    over the blocks' means.  Where the mid band shows more than noise there is
+    texture, which reaches into the high band with a share that the patch itself
+    tells: it is taken off, and such blocks count less; so do clipped ones, and
+    those above the line.  On a patch that is fine texture all over the
+    result is too high.  Row noise is not seen.
 
     Parameters
     ----------
@@ -260,20 +265,33 @@ def estimate_blind(bayer, rounds=4):
         return NoiseLine(*(x[0] for x in estimate_blind(bayer[None], rounds)))
     mean, high, mid, zeros, full, blocks = _block_statistics(bayer)
     sure = 1 / (1 + np.square(zeros / 0.03) + np.square(full / 0.01))
-    lowest = np.maximum(np.quantile(np.maximum(high, mid), 0.2, axis=1, keepdims=True), 1.0)
     middle = np.maximum(np.median(mean, 1, keepdims=True), 1.0)
-    variance = lowest * np.maximum(mean / middle, 0.2)
+    least = 0.02 * np.maximum(np.quantile(np.maximum(high, mid), 0.2, axis=1, keepdims=True), 50.0)
+    # from below: texture only ever adds
+    variance = np.maximum(2 * np.quantile(high, 0.02, axis=1, keepdims=True), 1.0)
+    variance = variance * np.maximum(mean / middle, 0.2)
+    share = np.full((len(mean), 1), TEXTURE_SHARE)
     for _ in range(rounds):
-        texture = np.maximum(mid / variance - 1, 0) / 0.7
-        wild = np.maximum(high / variance - 2.2, 0) / 0.5
-        weight = sure / (np.square(variance) * (1 + texture**4) * (1 + wild**2))
-        slope, intercept, inverse = _fit_lines(mean, high, weight)
-        slope, intercept = _physical(slope, intercept, weight, mean, high)
-        variance = np.maximum(slope[:, None] * mean + intercept[:, None], 0.05 * lowest)
+        rise = np.maximum(mid / variance - 1, 0)
+        texture = variance * rise**3 / (rise**2 + 1)  # in the mid band; noise alone is no texture
+        rest = high - share * texture
+        spread = 2 / 17.0 * np.square(variance) + np.square(share * texture)
+        excess = np.maximum(rest - variance, 0) / np.sqrt(spread)
+        weight = sure / (spread * (1 + (excess / 1.5) ** 4))
+        slope, intercept, inverse = _fit_lines(mean, CUT_OFF * rest, weight)
+        slope, intercept = _physical(slope, intercept, weight, mean, CUT_OFF * rest)
+        variance = np.maximum(slope[:, None] * mean + intercept[:, None], least)
+        # how much of the mid band's texture there is in the high band, learnt from this
+        # patch, as if a hundred blocks had shown the usual share before
+        strong = sure * (rise > 1.5) / np.square(variance + 0.3 * texture)
+        square = (strong * np.square(texture)).sum(1) + 100
+        product = (strong * texture * (high - variance)).sum(1) + 100 * TEXTURE_SHARE
+        share = np.clip(product / square, 0.02, 0.5)[:, None]
     # A block's variance of variance is 2 var**2 / 17: its 64 filter responses overlap
-    # and count as 17.  Misfit beyond that widens the uncertainty.
-    misfit = (weight * np.square(high - variance)).sum(1) / (sure * (weight > 0)).sum(1)
-    covariance = inverse * np.maximum(2 / 17.0, misfit)[:, None, None]
+    # and count as 17.
+    # Misfit beyond that widens the uncertainty.
+    misfit = (weight * np.square(rest - variance)).sum(1) / (sure * (weight > 0)).sum(1)
+    covariance = inverse * np.maximum(1, misfit)[:, None, None]
 
     # a twentieth of the blocks without light, no more different than noise makes them
     blocks = blocks.reshape(len(blocks), 4, -1)
