@@ -14,7 +14,7 @@ from rawkit.synth import write_dataset
 from rawkit.weights import save_model
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
-FEW_STEPS = "STEPS = 3\nSEEDS = (1,)\nBATCH_SIZE = 2\n"
+FEW_STEPS = "STEPS = 3\nFINE_TUNE_STEPS = 2\nSEEDS = (1,)\nBATCH_SIZE = 2\n"
 
 
 @pytest.fixture(scope="session")
