@@ -50,7 +50,11 @@ compare([noisy[0], pred[0], gt[0]])
 """,
     "compare([noisy[1], pred[1]], max_bytes=None)",
     """
+import threading
+
 def find(patches):
+    # as for MegEngine, which works in no other thread
+    assert threading.current_thread() is threading.main_thread()
     return pred[[int(np.argmin(np.abs(noisy - patches).sum((1, 2))))]]
 explore(noisy, {"model": find}, gt)
 """,
