@@ -203,5 +203,10 @@
     paint();
   }
 
-  [].forEach.call(document.querySelectorAll(".rawkit-compare:not([data-live])"), start);
+  // the output of a widget may join the page later than its script runs
+  (function look(tries) {
+    var roots = document.querySelectorAll(".rawkit-compare:not([data-live])");
+    [].forEach.call(roots, start);
+    if (!roots.length && tries) setTimeout(look, 100, tries - 1);
+  })(50);
 })();
