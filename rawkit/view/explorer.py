@@ -199,11 +199,10 @@ class Explorer:
         gt = None if self.gt is None else self._mosaic(REFERENCE, index)
         if view.startswith("error of ") and view not in self.denoisers:
             pred = self._mosaic(view[len("error of ") :], index)
-            return paint_error(pred, gt), "0 to %d \u221aDN" % ERROR_LIMIT
+            return paint_error(pred, gt), ""
         if view.startswith("removed by ") and view not in self.denoisers:
             pred = self._mosaic(view[len("removed by ") :], index)
-            picture = paint_residual(self._mosaic(INPUT, index), pred)
-            return picture, "\u00b1%d \u221aDN" % RESIDUAL_LIMIT
+            return paint_residual(self._mosaic(INPUT, index), pred), ""
         bayer = self._mosaic(view, index)
         measured = gt is not None and view != REFERENCE and gt.any()
         return render(bayer, rendering), "error %.2f" % patch_error(bayer, gt) if measured else ""

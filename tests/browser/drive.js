@@ -95,6 +95,19 @@ async function runAll() {
   }, null, { timeout: 120000 });
 }
 
+// JupyterLab keeps only the cells near the visible ones in the page
+async function findSlider() {
+  const slider = page.locator(".rawkit-compare[data-live]").first();
+  for (let i = 0; job.run && i < 100 && !(await slider.isVisible()); i++) {
+    await page.evaluate((top) => {
+      const panel = document.querySelector(".jp-WindowedPanel-outer");
+      if (panel) panel.scrollTop = top;
+    }, 400 * i);
+    await page.waitForTimeout(100);
+  }
+  return slider;
+}
+
 async function driveExplorer() {
   const slider = page.locator(".jupyter-widgets .rawkit-compare[data-live]").first();
   await slider.waitFor();
@@ -159,7 +172,7 @@ async function filmExplorer() {
     if (job.film) {
       await filmExplorer();
     } else {
-      await dragSlider(page.locator(".rawkit-compare[data-live]").first());
+      await dragSlider(await findSlider());
       if (job.run && job.explorer) await driveExplorer();
     }
   } catch (error) {

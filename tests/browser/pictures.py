@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import nbformat
+from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from rawkit import binio, open_patches, view
@@ -52,7 +53,7 @@ def before_after(weights):
     width = len(STRIP) * side + (len(STRIP) - 1) * GAP
     strip = Image.new("RGB", (width, head + side), "white")
     draw = ImageDraw.Draw(strip)
-    font = ImageFont.truetype(str(view_font()), 13)
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 13)
     for place, i in enumerate(STRIP):
         images = noisy[i], denoise(model, noisy[i : i + 1])[0]
         rendering = view.estimate_rendering(noisy[i])
@@ -64,13 +65,6 @@ def before_after(weights):
             draw.text((x + half * middle, 2), "%s, error %.1f" % (name, error), "black", font)
         draw.line([(x + middle, head), (x + middle, head + side)], "white", 2)
     return strip
-
-
-def view_font():
-    """The typeface of the suite's figures."""
-    from matplotlib import font_manager
-
-    return font_manager.findfont("DejaVu Sans")
 
 
 def explorer_frames(weights):
@@ -91,9 +85,14 @@ def explorer_frames(weights):
             report = json.loads(subprocess.check_output(command, cwd=str(browser.HERE)))
         if report["faults"]:
             raise ValueError("the browser reports %s" % report["faults"][0])
-        return [
-            Image.open(str(folder / (name + ".png"))).convert("RGB") for name in report["shots"]
-        ]
+        names = [folder / (name + ".png") for name in report["shots"]]
+        shots = [Image.open(str(name)).convert("RGB") for name in names]
+    # the line of colour bars, and wider captions, change the size
+    size = max(shot.width for shot in shots), max(shot.height for shot in shots)
+    frames = [Image.new("RGB", size, "white") for _ in shots]
+    for frame, shot in zip(frames, shots):
+        frame.paste(shot)
+    return frames
 
 
 def main():

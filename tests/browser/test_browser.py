@@ -220,7 +220,9 @@ def test_real_notebook_drags_in_lab(server, folder, drive):
     first.source = first.source.replace('".."', repr(str(ROOT)))
     notebook.cells.append(nbformat.v4.new_code_cell(CELLS[-1]))
     nbformat.write(notebook, str(folder / "real.ipynb"))
-    report = drive("%s/lab/tree/real.ipynb?token=%s" % (server, TOKEN), run=True)
+    # a workspace of its own, without the notebooks that other tests opened
+    address = "%s/lab/workspaces/real/tree/real.ipynb?token=%s" % (server, TOKEN)
+    report = drive(address, run=True)
     noisy, gt = (
         np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
         for source in report["sources"]
