@@ -1,7 +1,9 @@
 """The explorer: lazy, cached, honest about what it lacks."""
 
+import asyncio
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -46,6 +48,35 @@ def test_starts_with_input_first_denoiser_and_reference(scenes, denoisers):
         np.testing.assert_array_equal(shown, image)
     (output,) = explorer.output.outputs
     assert output["data"]["text/html"] == explorer.slider._repr_html_()
+
+
+def test_denoisers_run_in_the_thread_that_made_the_explorer(scenes):
+    noisy, gt = scenes
+    threads = []
+
+    def denoiser(patches):
+        threads.append(threading.current_thread())
+        return patches
+
+    async def notebook():
+        explorer = explore(noisy, {"model": denoiser}, gt)
+        front_end = threading.Thread(target=setattr, args=(explorer.patch, "value", 1))
+        front_end.start()
+        front_end.join()
+        await asyncio.sleep(0)
+        assert explorer.text.value.startswith("<b>patch 1</b>")
+
+    asyncio.run(notebook())
+    assert threads == [threading.current_thread()] * 2
+
+
+def test_error_and_residual_have_a_colour_bar(scenes, denoisers):
+    explorer = explore(scenes[0], denoisers, scenes[1])
+    assert "gradient" not in explorer.text.value
+    explorer.right.value = "error of model"
+    assert "linear-gradient" in explorer.text.value and "10 \u221aDN" in explorer.text.value
+    explorer.left.value = "removed by model"
+    assert explorer.text.value.count("linear-gradient") == 2
 
 
 def test_denoisers_run_when_chosen_and_only_once(scenes, denoisers):

@@ -4,9 +4,13 @@ Everything is computed when it is first asked for and then kept, so that a slow
 denoiser costs nothing until it is chosen.
 """
 
+import asyncio
 import functools
+import threading
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from .figures import ERROR_LIMIT, RESIDUAL_LIMIT, paint_error, paint_residual
 from .rendering import PLANES, TONES, check_bayer, estimate_rendering, patch_error, render
@@ -71,6 +75,11 @@ class Explorer:
         self._denoised = functools.lru_cache(KEPT)(self._denoise)
         self._ranks = functools.lru_cache(None)(self._rank)
         if ipywidgets is not None:
+            self._thread = threading.get_ident()
+            try:
+                self._loop = asyncio.get_running_loop()
+            except RuntimeError:  # no notebook: everything happens here
+                self._loop = None
             self._build(start)
             self._show()
 
@@ -104,23 +113,23 @@ class Explorer:
 
         first = next(iter(self.denoisers))
         middle, right = (NOTHING, first) if self.gt is None else (first, REFERENCE)
-        self.order = _dropdown("sort by", orders, FILE_ORDER, 200)
+        self.order = _dropdown("sort by", orders, FILE_ORDER, 250)
         self.patch = ipywidgets.IntSlider(
-            start, 0, count - 1, continuous_update=False, **_look("place", 550)
+            start, 0, count - 1, continuous_update=False, **_look("place", 508)
         )
         self.left = _dropdown("left", views, INPUT, 250)
         self.middle = _dropdown("middle", [NOTHING] + views, middle, 250)
         self.right = _dropdown("right", views, right, 250)
         stops = [("%+d" % stop if stop else "0", stop) for stop in STOPS]
-        self.stops = ipywidgets.SelectionSlider(options=stops, value=0, **_look("exposure", 220))
+        self.stops = ipywidgets.SelectionSlider(options=stops, value=0, **_look("exposure", 250))
         self.tone = _dropdown("tone", TONES, "display", 160)
         self.plane = _dropdown("show", (COLOUR,) + PLANES, COLOUR, 160)
         self.region = _dropdown("part", list(_regions(2, 2)), WHOLE, 200)
         self.text, self.output = ipywidgets.HTML(), ipywidgets.Output()
         shown = [self.patch, self.left, self.middle, self.right]
         for control in shown + [self.stops, self.tone, self.plane, self.region]:
-            control.observe(self._show, "value")
-        self.order.observe(self._sort, "value")
+            control.observe(self._at_home(self._show), "value")
+        self.order.observe(self._at_home(self._sort), "value")
         row = {"flex_flow": "row wrap"}
         self.box = ipywidgets.VBox(
             [
@@ -133,7 +142,22 @@ class Explorer:
         )
         self._key = "explorer-" + self.box.model_id
 
-    def _sort(self, change):
+    def _at_home(self, function):
+        """An observer that calls the function in the thread of this explorer.
+
+        JupyterLab delivers the changes of widgets in another thread (ipykernel 7,
+        "subshells"); MegEngine works only in the one that imported it.
+        """
+
+        def observer(change):
+            if self._loop is None or threading.get_ident() == self._thread:
+                function()
+            else:
+                self._loop.call_soon_threadsafe(function)
+
+        return observer
+
+    def _sort(self):
         """Start at the first place of the new order."""
         if self.patch.value:
             self.patch.value = 0  # shows it
@@ -175,16 +199,15 @@ class Explorer:
         gt = None if self.gt is None else self._mosaic(REFERENCE, index)
         if view.startswith("error of ") and view not in self.denoisers:
             pred = self._mosaic(view[len("error of ") :], index)
-            return paint_error(pred, gt), "0 to %d \u221aDN" % ERROR_LIMIT
+            return paint_error(pred, gt), ""
         if view.startswith("removed by ") and view not in self.denoisers:
             pred = self._mosaic(view[len("removed by ") :], index)
-            picture = paint_residual(self._mosaic(INPUT, index), pred)
-            return picture, "\u00b1%d \u221aDN" % RESIDUAL_LIMIT
+            return paint_residual(self._mosaic(INPUT, index), pred), ""
         bayer = self._mosaic(view, index)
         measured = gt is not None and view != REFERENCE and gt.any()
         return render(bayer, rendering), "error %.2f" % patch_error(bayer, gt) if measured else ""
 
-    def _show(self, change=None):
+    def _show(self):
         index = self.index
         chosen = [self.left.value, self.middle.value, self.right.value]
         chosen = [view for view in chosen if view != NOTHING]
@@ -205,8 +228,9 @@ class Explorer:
             data = {"text/html": self.slider._repr_html_(), "text/plain": repr(self.slider)}
         except Exception as error:  # a denoiser's fault would vanish in the front end's log
             self.slider = None
-            data = {"text/plain": "%s: %s" % (type(error).__name__, error)}
-        self.text.value = self._sentence(index)
+            first_line = (str(error).splitlines() or [""])[0]  # MegEngine adds a native backtrace
+            data = {"text/plain": "%s: %s" % (type(error).__name__, first_line)}
+        self.text.value = self._sentence(index) + _scales(chosen)
         self.output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     def _sentence(self, index):
@@ -249,6 +273,25 @@ def noise_level(bayer):
     green = np.asarray(bayer[0::2, 1::2], np.float64)
     detail = (green[:-1, :-1] - green[1:, :-1] - green[:-1, 1:] + green[1:, 1:]) / 2
     return float(np.median(np.abs(detail)) / 0.6745 / np.sqrt(max(np.mean(bayer), 1)))
+
+
+def _scales(views):
+    """The colour bars of the views that show numbers, as HTML."""
+    bars = []
+    if any(view.startswith("error of ") for view in views):
+        bars.append(("error", "inferno", "0", "%d \u221aDN" % ERROR_LIMIT))
+    if any(view.startswith("removed by ") for view in views):
+        ends = "\u2212%d" % RESIDUAL_LIMIT, "+%d \u221aDN" % RESIDUAL_LIMIT
+        bars.append(("removed", "gray") + ends)
+    html = ""
+    for word, name, low, high in bars:
+        colours = [to_hex(colour) for colour in colormaps[name](np.linspace(0, 1, 9))]
+        html += (
+            ' &middot; %s %s <span style="display:inline-block;width:120px;height:10px;'
+            'border:1px solid #888;background:linear-gradient(to right,%s)"></span> %s'
+            % (word, low, ",".join(colours), high)
+        )
+    return html and "<div>scale" + html + "</div>"
 
 
 def _regions(height, width):

@@ -69,8 +69,6 @@
       var layer = element("div", "rawkit-layer", picture);
       layer.appendChild(img);
       img.draggable = false;
-      chips.push(element("span", "rawkit-name", layer));
-      chips[i].textContent = names[i];
       var lens = element("div", "rawkit-lens", column);
       var canvas = element("canvas", "", lens);
       canvas.width = canvas.height = LENS_PIXELS * LENS_FACTOR;
@@ -78,6 +76,10 @@
       lenses.push(canvas.getContext("2d"));
       img.addEventListener("load", draw);
       return layer;
+    });
+    names.forEach(function (name, i) {
+      chips.push(element("span", "rawkit-name", picture));
+      chips[i].textContent = name;
     });
     var mark = element("div", "rawkit-mark", picture);
     var handles = state.dividers.map(function (_, i) {
@@ -106,15 +108,18 @@
       layers.forEach(function (layer, i) {
         var only = state.alone === i;
         var left = only ? 0 : edges[i], right = only ? total : edges[i + 1];
-        var shown = state.alone < 0 || only;
-        layer.style.clipPath = shown ? "inset(0 " + (total - right) + "px 0 " + left + "px)" :
-          "inset(0 100% 0 0)";
+        // each layer covers those before it from its left edge on: layers that only
+        // move are not painted again, which keeps dragging smooth without a GPU
+        var x = state.alone < 0 ? left : i > state.alone ? total : 0;
+        layer.style.transform = "translateX(" + x + "px)";
+        sources[i].style.transform = "translateX(" + -x + "px)";
         // the name sits at the outer side of its part, and only where it fits
         var room = right - left, chip = chips[i].offsetWidth;
-        var x = i === 0 || only ? left + 6 : i === count - 1 ? right - chip - 6 :
+        var at = i === 0 || only ? left + 6 : i === count - 1 ? right - chip - 6 :
           left + (room - chip) / 2;
-        chips[i].style.transform = "translateX(" + x + "px)";
-        chips[i].style.visibility = room >= chip + 12 ? "visible" : "hidden";
+        var shown = (state.alone < 0 || only) && room >= chip + 12;
+        chips[i].style.transform = "translateX(" + at + "px)";
+        chips[i].style.visibility = shown ? "visible" : "hidden";
         tabs[i].setAttribute("aria-pressed", only);
       });
       handles.forEach(function (handle, i) {
@@ -198,5 +203,10 @@
     paint();
   }
 
-  [].forEach.call(document.querySelectorAll(".rawkit-compare:not([data-live])"), start);
+  // the output of a widget may join the page later than its script runs
+  (function look(tries) {
+    var roots = document.querySelectorAll(".rawkit-compare:not([data-live])");
+    [].forEach.call(roots, start);
+    if (!roots.length && tries) setTimeout(look, 100, tries - 1);
+  })(50);
 })();

@@ -53,6 +53,7 @@ async function dragSlider(slider) {
   const box = await picture.boundingBox();
   const at = (x, y) => [box.x + x * box.width, box.y + y * box.height];
   report.size = [box.width, box.height];
+  report.sources = await slider.locator("img").evaluateAll((all) => all.map((img) => img.src));
 
   const [from] = await dividers(slider);
   await page.mouse.move(...at(from, 0.5));
@@ -94,6 +95,19 @@ async function runAll() {
   }, null, { timeout: 120000 });
 }
 
+// JupyterLab keeps only the cells near the visible ones in the page
+async function findSlider() {
+  const slider = page.locator(".rawkit-compare[data-live]").first();
+  for (let i = 0; job.run && i < 100 && !(await slider.isVisible()); i++) {
+    await page.evaluate((top) => {
+      const panel = document.querySelector(".jp-WindowedPanel-outer");
+      if (panel) panel.scrollTop = top;
+    }, 400 * i);
+    await page.waitForTimeout(100);
+  }
+  return slider;
+}
+
 async function driveExplorer() {
   const slider = page.locator(".jupyter-widgets .rawkit-compare[data-live]").first();
   await slider.waitFor();
@@ -113,6 +127,35 @@ async function driveExplorer() {
   await shot("explorer-next", slider.locator(".rawkit-picture"));
 }
 
+// A short look at the explorer, picture by picture, for the README.
+async function filmExplorer() {
+  await page.setViewportSize({ width: 1280, height: 1200 });
+  const slider = page.locator(".jupyter-widgets .rawkit-compare[data-live]").first();
+  await slider.waitFor();
+  const box = page.locator(".widget-vbox").first();
+  await box.scrollIntoViewIfNeeded();
+  const look = () => shot(`look-${10 + report.shots.length}`, box);
+  const choose = async (control, option) => {
+    await page.locator(".widget-dropdown", { hasText: control }).first()
+      .locator("select").selectOption(option);
+    await page.waitForTimeout(1500);
+  };
+  await look();
+  const picture = await slider.locator(".rawkit-picture").boundingBox();
+  const to = (x) => page.mouse.move(picture.x + x * picture.width, picture.y + 0.6 * picture.height);
+  await to(0.33);
+  await page.mouse.down();
+  for (const x of [0.2, 0.1, 0.2, 0.4, 0.55]) {
+    await to(x);
+    await look();
+  }
+  await page.mouse.up();
+  await choose("left", "removed by denoised");
+  await look();
+  await choose("right", "error of denoised");
+  await look();
+}
+
 (async () => {
   const browser = await chromium.launch({
     executablePath: job.chromium,
@@ -126,8 +169,12 @@ async function driveExplorer() {
     if (!job.run) page.on("pageerror", (error) => report.faults.push(String(error)));
     await page.goto(job.url);
     if (job.run) await runAll();
-    await dragSlider(page.locator(".rawkit-compare[data-live]").first());
-    if (job.run) await driveExplorer();
+    if (job.film) {
+      await filmExplorer();
+    } else {
+      await dragSlider(await findSlider());
+      if (job.run && job.explorer) await driveExplorer();
+    }
   } catch (error) {
     report.faults.push(String(error));
     if (page) await page.screenshot({ path: `${job.out}/failed.png` }).catch(() => {});

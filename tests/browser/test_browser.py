@@ -4,6 +4,9 @@ Needs Chromium and `npm install` in this folder; skipped without them unless
 RAWKIT_BROWSER=required.  Screenshots of a failing test stay in outputs/browser/.
 """
 
+import base64
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -50,7 +53,11 @@ compare([noisy[0], pred[0], gt[0]])
 """,
     "compare([noisy[1], pred[1]], max_bytes=None)",
     """
+import threading
+
 def find(patches):
+    # as for MegEngine, which works in no other thread
+    assert threading.current_thread() is threading.main_thread()
     return pred[[int(np.argmin(np.abs(noisy - patches).sum((1, 2))))]]
 explore(noisy, {"model": find}, gt)
 """,
@@ -76,8 +83,11 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
+    return private_environment(tmp_path_factory.mktemp("jupyter"))
+
+
+def private_environment(private):
     """The variables of a Jupyter that knows nothing of this machine's settings."""
-    private = tmp_path_factory.mktemp("jupyter")
     config = private / "config" / "labconfig" / "page_config.json"
     config.parent.mkdir(parents=True)
     announcements = "@jupyterlab/apputils-extension:announcements"  # asks the network for news
@@ -91,6 +101,13 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(folder, environment):
+    with jupyter_server(folder, environment) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def jupyter_server(folder, environment):
+    """Serve a folder while the block runs; gives the address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -190,9 +207,31 @@ def check_explorer(report):
 
 @pytest.mark.parametrize("front_end", ["lab/tree", "notebooks"], ids=["lab", "notebook"])
 def test_widgets_live(server, drive, front_end):
-    report = drive("%s/%s/01_widgets.ipynb?token=%s" % (server, front_end, TOKEN), run=True)
+    report = drive(
+        "%s/%s/01_widgets.ipynb?token=%s" % (server, front_end, TOKEN), run=True, explorer=True
+    )
     check_slider(report)
     check_explorer(report)
+
+
+def test_real_notebook_drags_in_lab(server, folder, drive):
+    notebook = nbformat.read(str(ROOT / "notebooks" / "01_data_exploration.ipynb"), as_version=4)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    first.source = first.source.replace('".."', repr(str(ROOT)))
+    notebook.cells.append(nbformat.v4.new_code_cell(CELLS[-1]))
+    nbformat.write(notebook, str(folder / "real.ipynb"))
+    # a workspace of its own, without the notebooks that other tests opened
+    address = "%s/lab/workspaces/real/tree/real.ipynb?token=%s" % (server, TOKEN)
+    report = drive(address, run=True)
+    noisy, gt = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
+        for source in report["sources"]
+    )
+    check_picture(report["images"]["start"], (noisy, gt), (1 / 2,), report["lens"])
+    assert report["mouse"] == pytest.approx([1 / 4], abs=0.003)
+    check_picture(report["images"]["mouse"], (noisy, gt), report["mouse"], lens=1 / 4)
+    assert report["keyboard"] == pytest.approx([0.15], abs=0.003)
+    check_picture(report["images"]["keyboard"], (noisy, gt), report["keyboard"], lens=1 / 4)
 
 
 def test_report_drags_without_a_server(folder, environment, drive, monkeypatch):

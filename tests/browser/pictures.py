@@ -1,0 +1,135 @@
+"""Make the README's pictures from the suite's own data and weights.  By hand:
+
+python tests/browser/pictures.py [--weights FILE] [--out FOLDER]
+
+Needs what the browser tests need: the explorer is filmed in a real JupyterLab.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import nbformat
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+
+from rawkit import binio, open_patches, view
+from rawkit.binio import atomic_file, show_path
+from rawkit.denoise import denoise
+from rawkit.score import normalized_l1
+from rawkit.weights import SHIPPED, load_model
+from tests.browser import test_browser as browser
+
+OUT = binio.ROOT / "data" / "pictures"
+STRIP = (4, 2, 13)  # patches of the test set
+START = 5  # the patch that the explorer shows
+GAP = 8  # pixels
+MAX_BYTES = 2**20  # of all pictures
+CELLS = (
+    """
+from pathlib import Path
+from rawkit import binio, open_patches, view
+from rawkit.denoise import denoise
+from rawkit.weights import load_model
+noisy, gt = (open_patches(binio.ROOT / "data" / n) for n in (binio.TEST_INPUT, binio.TEST_GT))
+model, _ = load_model(Path("%s"))
+""",
+    'view.explore(noisy, {"denoised": lambda patches: denoise(model, patches)}, gt, start=%d)'
+    % START,
+    'print("end of page", 1 + 1)',
+)
+
+
+def before_after(weights):
+    """Three patches, each noisy on its left half and denoised on its right half."""
+    model, _ = load_model(weights)
+    noisy, gt = (open_patches(binio.ROOT / "data" / n) for n in (binio.TEST_INPUT, binio.TEST_GT))
+    side, head = noisy.shape[1], 22
+    width = len(STRIP) * side + (len(STRIP) - 1) * GAP
+    strip = Image.new("RGB", (width, head + side), "white")
+    draw = ImageDraw.Draw(strip)
+    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 13)
+    for place, i in enumerate(STRIP):
+        images = noisy[i], denoise(model, noisy[i : i + 1])[0]
+        rendering = view.estimate_rendering(noisy[i])
+        x, middle = place * (side + GAP), side // 2
+        for half, (image, name) in enumerate(zip(images, ("noisy", "denoised"))):
+            error = normalized_l1(image[None], gt[i : i + 1])[0]
+            part = view.render(image, rendering)[:, half * middle : (half + 1) * middle]
+            strip.paste(Image.fromarray(part), (x + half * middle, head))
+            draw.text((x + half * middle, 2), "%s, error %.1f" % (name, error), "black", font)
+        draw.line([(x + middle, head), (x + middle, head + side)], "white", 2)
+    return strip
+
+
+def explorer_frames(weights):
+    """Screenshots of the explorer in JupyterLab while it is used."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        texts = [CELLS[0] % weights.resolve()] + list(CELLS[1:])
+        cells = [nbformat.v4.new_code_cell(text.strip()) for text in texts]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, str(folder / "explorer.ipynb"))
+        environment = browser.private_environment(folder)
+        with browser.jupyter_server(folder, environment) as address:
+            url = "%s/lab/tree/explorer.ipynb?token=%s" % (address, browser.TOKEN)
+            job = {"url": url, "chromium": browser.CHROMIUM, "out": str(folder)}
+            job.update(run=True, film=True)
+            command = ["node", "drive.js", json.dumps(job)]
+            report = json.loads(subprocess.check_output(command, cwd=str(browser.HERE)))
+        if report["faults"]:
+            raise ValueError("the browser reports %s" % report["faults"][0])
+        names = [folder / (name + ".png") for name in report["shots"]]
+        shots = [Image.open(str(name)).convert("RGB") for name in names]
+    # the line of colour bars, and wider captions, change the size
+    size = max(shot.width for shot in shots), max(shot.height for shot in shots)
+    frames = [Image.new("RGB", size, "white") for _ in shots]
+    for frame, shot in zip(frames, shots):
+        frame.paste(shot)
+    return frames
+
+
+def main():
+    """Write both pictures; return the exit status, 0 or 2."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=OUT)
+    args = parser.parse_args()
+    try:
+        strip = before_after(args.weights)
+        frames = explorer_frames(args.weights)
+    except (ValueError, OSError) as error:
+        print("pictures: %s" % error, file=sys.stderr)
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+    paths = args.out / "before_after.png", args.out / "explorer.webp"
+    with atomic_file(paths[0]) as file:
+        strip.save(file, "png", optimize=True)
+    durations = [1500] + [300] * (len(frames) - 3) + [2500, 2500]  # ms
+    with atomic_file(paths[1]) as file:
+        frames[0].save(
+            file,
+            "webp",
+            save_all=True,
+            append_images=frames[1:],
+            duration=durations,
+            loop=0,
+            quality=60,
+        )
+    sizes = [path.stat().st_size for path in paths]
+    for path, size in zip(paths, sizes):
+        print("%s: %d bytes" % (show_path(path), size))
+    if sum(sizes) > MAX_BYTES:
+        print("pictures: found %d bytes, expected %d" % (sum(sizes), MAX_BYTES), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
