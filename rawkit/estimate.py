@@ -136,14 +136,19 @@ def _clip_levels(noisy):
     return np.where(at_low, low, -np.inf), np.where(at_high, high, np.inf)
 
 
-def _physical(slope, intercept, weight, mean, variance):
-    """Replace slopes that cannot be by a tenth of variance over mean; the level stays."""
+def _physical(slope, intercept, weight, mean, variance, darkest=np.inf):
+    """Turn lines that cannot be about their centre, where the level stays.
+
+    Least slope: a tenth of variance over mean.  Greatest: the darkest light seen
+    keeps a twentieth of the variance, as black cannot lie above it.
+    """
     total = weight.sum(-1)
     center = (weight * mean).sum(-1) / total
     level = (weight * variance).sum(-1) / total
     least = 0.1 * level / np.maximum(center, 1.0)
-    bad = slope < least
-    return np.where(bad, least, slope), np.where(bad, level - least * center, intercept)
+    most = np.maximum(0.95 * level / np.maximum(center - darkest, 1.0), least)
+    possible = np.clip(slope, least, most)
+    return possible, np.where(possible == slope, intercept, level - possible * center)
 
 
 def _black_level(floor, alike, clipped):
@@ -209,6 +214,8 @@ def _block_neighbours(x):
 def _block_statistics(bayer):
     """Mean, high-band and mid-band variance, share of clipped pixels of all blocks, (N, M).
 
+    Then the means in their places, (N, 4, rows, columns), and the darkest light, (N,).
+
     White noise gives the same variance in both bands and independent errors;
     texture gives more in the mid band.
     """
@@ -227,11 +234,14 @@ def _block_statistics(bayer):
     coarse = _second_difference(_second_difference(half, -1), -2) / np.float32(12)
     mid = _block_means(coarse * coarse, BLOCK // 2)[..., : mean.shape[-2], : mean.shape[-1]]
 
-    top = np.maximum(planes.max((1, 2, 3), keepdims=True), NEAR_WHITE)
+    # each plane clips at its own level: some cameras rescale the greens
+    top = np.maximum(planes.max((2, 3), keepdims=True), NEAR_WHITE)
     zeros = _block_means((inner <= 0).astype(np.float32))
     full = _block_means((inner >= top).astype(np.float32))
     flat = [x.reshape(len(x), -1).astype(np.float64) for x in (mean, high, mid, zeros, full)]
-    return flat + [mean]
+    # pixels can be much darker than blocks; fours of them hold less noise
+    darkest = np.sort(half.reshape(len(half), -1), 1)[:, half[0].size // 100] / 4.0
+    return flat + [mean, darkest]
 
 
 def estimate_blind(bayer, rounds=8):
@@ -263,30 +273,32 @@ def estimate_blind(bayer, rounds=8):
         raise ValueError("blind estimation needs 48 x 48 or more, found %d x %d" % bayer.shape[-2:])
     if bayer.ndim == 2:
         return NoiseLine(*(x[0] for x in estimate_blind(bayer[None], rounds)))
-    mean, high, mid, zeros, full, blocks = _block_statistics(bayer)
+    mean, high, mid, zeros, full, blocks, darkest = _block_statistics(bayer)
     sure = 1 / (1 + np.square(zeros / 0.03) + np.square(full / 0.01))
     middle = np.maximum(np.median(mean, 1, keepdims=True), 1.0)
     least = 0.02 * np.maximum(np.quantile(np.maximum(high, mid), 0.2, axis=1, keepdims=True), 50.0)
-    # from below: texture only ever adds
-    variance = np.maximum(2 * np.quantile(high, 0.02, axis=1, keepdims=True), 1.0)
+    # from below: texture only ever adds, clipping only takes away
+    usable = sure > 0.5
+    at = (0.02 * usable.sum(1, keepdims=True)).astype(int)
+    variance = np.take_along_axis(np.sort(np.where(usable, high, np.inf), 1), at, 1)
+    variance = np.maximum(2 * np.where(usable.any(1, keepdims=True), variance, 0), 1.0)
     variance = variance * np.maximum(mean / middle, 0.2)
-    share = np.full((len(mean), 1), TEXTURE_SHARE)
     for _ in range(rounds):
         rise = np.maximum(mid / variance - 1, 0)
         texture = variance * rise**3 / (rise**2 + 1)  # in the mid band; noise alone is no texture
-        rest = high - share * texture
-        spread = 2 / 17.0 * np.square(variance) + np.square(share * texture)
-        excess = np.maximum(rest - variance, 0) / np.sqrt(spread)
-        weight = sure / (spread * (1 + (excess / 1.5) ** 4))
-        slope, intercept, inverse = _fit_lines(mean, CUT_OFF * rest, weight)
-        slope, intercept = _physical(slope, intercept, weight, mean, CUT_OFF * rest)
-        variance = np.maximum(slope[:, None] * mean + intercept[:, None], least)
-        # how much of the mid band's texture there is in the high band, learnt from this
-        # patch, as if a hundred blocks had shown the usual share before
+        # how much of it there is in the high band, learnt from this patch, as if a hundred
+        # blocks had shown the usual share before
         strong = sure * (rise > 1.5) / np.square(variance + 0.3 * texture)
         square = (strong * np.square(texture)).sum(1) + 100
         product = (strong * texture * (high - variance)).sum(1) + 100 * TEXTURE_SHARE
         share = np.clip(product / square, 0.02, 0.5)[:, None]
+        rest = np.maximum(high - share * texture, 0.2 * variance)
+        spread = 2 / 17.0 * np.square(variance) + np.square(share * texture)
+        excess = np.maximum(rest - variance, 0) / np.sqrt(spread)
+        weight = sure / (spread * (1 + (excess / 1.5) ** 4))
+        slope, intercept, inverse = _fit_lines(mean, CUT_OFF * rest, weight)
+        slope, intercept = _physical(slope, intercept, weight, mean, CUT_OFF * rest, darkest)
+        variance = np.maximum(slope[:, None] * mean + intercept[:, None], least)
     # A block's variance of variance is 2 var**2 / 17: its 64 filter responses overlap
     # and count as 17.
     # Misfit beyond that widens the uncertainty.

@@ -71,6 +71,7 @@ def pretrain(
         loss=score_loss,
         schedule=cosine_decay,
         ema_decay=0.999,
+        clip_norm=0.03,  # some four times the usual norm: a rare bad estimate must not throw it
         checkpoint=folder / (network + "_checkpoint.npz"),
         validate=lambda model: np.mean([megcup_score(denoise(model, n), g) for n, g in validation]),
         validate_every=validate_every,
