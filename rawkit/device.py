@@ -15,6 +15,10 @@ import numpy as np
 for _float in (np.float16, np.float32, np.float64):
     np.finfo(_float)
 
+# MegEngine's worker thread would spin while it waits, on a core that others need: a
+# quarter of a training step.  Read once, when MegEngine is imported.
+os.environ.setdefault("MGB_WORKER_MAX_SPIN", "0")
+
 import megengine  # noqa: E402
 
 

@@ -182,7 +182,7 @@ def test_network_with_skips_agrees_with_native(path, channels, shape):
 
 
 @pytest.mark.parametrize("path", FAST)
-@pytest.mark.parametrize("width", [33, 70])  # other layouts of memory on some processors
+@pytest.mark.parametrize("width", [33, 70])  # an odd width, and one beyond a block
 def test_chain_of_fifty_channels(path, width):
     net = M.Sequential(
         Conv2d(4, 50, 3, padding=1), LeakyReLU(0.125), Conv2d(50, 4, 3, padding=1), LeakyReLU(0.125)

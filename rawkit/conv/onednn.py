@@ -123,11 +123,9 @@ def _layout(graph, shapes, training):
         return NHWC, 1  # zeros would have to go between the groups
     avx512 = library().avx512
     layout, block = (NCHW16C, 16) if avx512 else (NCHW8C, 8)
-    if all(shape[1] % block == 0 for shape in shapes[1:-1]):
-        return layout, block
-    # without AVX-512 the filter's gradient is slow in nhwc on large images
-    wide = training and max(shape[3] for shape in shapes) > 64
-    return (layout, block) if wide and not avx512 else (NHWC, 1)
+    whole = all(shape[1] % block == 0 for shape in shapes[1:-1])
+    # without AVX-512 only the filters' gradients are faster in blocks
+    return (layout, block) if whole and (avx512 or training) else (NHWC, 1)
 
 
 def _depthwise(node, shapes):
