@@ -16,8 +16,8 @@ for _float in (np.float16, np.float32, np.float64):
     np.finfo(_float)
 
 # MegEngine's worker thread would spin while it waits, on a core that others need: a
-# quarter of a training step.  Read once, when MegEngine is imported.
-os.environ.setdefault("MGB_WORKER_MAX_SPIN", "0")
+# quarter of a training step.  With 0 it would warn at every operation.
+os.environ.setdefault("MGB_WORKER_MAX_SPIN", "1")
 
 import megengine  # noqa: E402
 
