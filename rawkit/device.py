@@ -5,6 +5,7 @@ Everything in rawkit that needs MegEngine imports this first.
 
 import atexit
 import contextlib
+import logging
 import os
 import sys
 
@@ -16,7 +17,7 @@ for _float in (np.float16, np.float32, np.float64):
     np.finfo(_float)
 
 # MegEngine's worker thread would spin while it waits, on a core that others need: a
-# quarter of a training step.  With 0 it would warn at every operation.
+# quarter of a training step.  With 1 it warns at its start, with 0 at every operation.
 os.environ.setdefault("MGB_WORKER_MAX_SPIN", "1")
 
 import megengine  # noqa: E402
@@ -32,12 +33,14 @@ def _quiet_end():
 
 @contextlib.contextmanager
 def _quiet_stderr():
-    """Swallow what C code prints to stderr; Python's own errors still rise."""
+    """Swallow warnings and what C code prints to stderr; Python's own errors still rise."""
     try:
         saved = os.dup(2)
     except OSError:  # no stderr to be quiet on
         yield
         return
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # in a notebook these do not go through the file
     with open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), 2)
         try:
@@ -45,6 +48,7 @@ def _quiet_stderr():
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+            logging.disable(disabled)
 
 
 # Without a GPU the first tensor, and the first question about GPUs, print debug lines.
