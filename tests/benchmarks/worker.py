@@ -173,7 +173,7 @@ def vary_crops(folder, steps):
     anonymous_mib.first = anonymous_mib()
     train, _ = megengine_variant("rawkit, onednn", "unet")
     pairs = [open_patches(Path(folder) / name) for name in ("noisy.bin", "gt.bin")]
-    feeds = [iter(PairBatches(*pairs, 8, crop, views=True)) for crop in range(48, 129, 4)]
+    feeds = [iter(PairBatches(*pairs, 8, crop, views=True)) for crop in range(48, 129, 8)]
     found = {}
     for step in range(1, steps + 1):
         train(*next(feeds[step * 7 % len(feeds)]))
