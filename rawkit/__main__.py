@@ -41,12 +41,14 @@ def _parser():
     synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
     synth.add_argument("--overwrite", action="store_true")
 
-    train = commands.add_parser("train", help="train a network on synthetic data, from nothing")
+    train = commands.add_parser("train", help="train a network on synthetic data")
     train.add_argument("network", metavar="NETWORK", help="BlindUNet or Baseline")
     train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
     train.add_argument("--steps", type=int, default=12000)
     train.add_argument("--scenes", type=int, default=2400, help="clean scenes to make")
     train.add_argument("--seed", type=int, default=1)
+    train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
+    train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
@@ -143,7 +145,9 @@ def _train(args):
     from .pretrain import pretrain
 
     folder = args.folder or outputs_folder() / "pretrain"
-    path, history = pretrain(args.network, folder, args.steps, args.scenes, args.seed)
+    path, history = pretrain(
+        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop
+    )
     print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
 
 

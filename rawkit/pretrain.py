@@ -16,7 +16,7 @@ from .model import NETWORKS
 from .score import megcup_score
 from .synth import clean_patches, write_dataset
 from .train import cosine_decay, score_loss, train, write_log
-from .weights import save_model
+from .weights import load_arrays, save_model, set_weights
 
 import megengine  # isort: skip
 
@@ -26,7 +26,15 @@ VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
 
 
 def pretrain(
-    network, folder, steps=12000, scenes=2400, seed=1, learning_rate=2e-3, validate_every=500
+    network,
+    folder,
+    steps=12000,
+    scenes=2400,
+    seed=1,
+    start=None,
+    crop=96,
+    learning_rate=None,
+    validate_every=500,
 ):
     """Train a network on synthetic data; call again to go on after an interruption.
 
@@ -38,7 +46,13 @@ def pretrain(
         Where scenes (1 GiB per 4096), validation data, checkpoint, learning curve
         and weights go.
     steps, scenes, seed : int
-    learning_rate : float
+    start : str, Path or None
+        Weights of this network to start from; None begins from random ones.
+    crop : int
+        Side of the crops, in pixels.  A batch holds about as many pixels as 16
+        crops of 96.
+    learning_rate : float or None
+        Of the first steps; None takes 2e-3, or half of it with `start`.
     validate_every : int, steps
 
     Returns
@@ -51,7 +65,7 @@ def pretrain(
     Raises
     ------
     ValueError
-        If there is no such network.
+        If there is no such network, or `start` holds another one.
     """
     if network not in NETWORKS:
         raise ValueError(
@@ -62,7 +76,24 @@ def pretrain(
     validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
     megengine.random.seed(seed)
     model = NETWORKS[network]()
-    batches = SyntheticBatches(clean, seed=seed, with_line=model.takes_line)
+    command = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
+    command %= (network, steps, scenes, seed)
+    origin = {}
+    if start:
+        weights, meta = load_arrays(start)
+        set_weights(model, weights, start)
+        origin["start"] = {key: meta[key] for key in ("command", "steps", "start") if key in meta}
+        command += " --start WEIGHTS"
+    if crop != 96:
+        command += " --crop %d" % crop
+    learning_rate = learning_rate or (1e-3 if start else 2e-3)
+    batches = SyntheticBatches(
+        clean,
+        batch_size=max(1, round(16 * 96**2 / crop**2)),
+        crop=crop,
+        seed=seed,
+        with_line=model.takes_line,
+    )
     history = train(
         model,
         batches,
@@ -79,14 +110,14 @@ def pretrain(
     )
     write_log(folder / (network + "_log.csv"), history)
     path = folder / (network + ".npz")
-    command = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
     save_model(
         path,
         model,
         steps=steps,
         data="synthetic, %d scenes of the split train" % scenes,
         validation_score=round(history.scores[-1][1], 4),
-        command=command % (network, steps, scenes, seed),
+        command=command,
+        **origin,
     )
     return path, history
 
