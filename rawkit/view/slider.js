@@ -124,7 +124,8 @@
       });
       handles.forEach(function (handle, i) {
         handle.style.transform = "translateX(" + edges[i + 1] + "px)";
-        handle.style.display = state.alone < 0 ? "" : "none";
+        // invisible but there: a removed one would lose the focus, and with it the next key
+        handle.style.opacity = state.alone < 0 ? 1 : 0;
         handle.setAttribute("aria-valuenow", Math.round(100 * state.dividers[i]));
       });
       split.setAttribute("aria-pressed", state.alone < 0);
@@ -169,7 +170,6 @@
       var x = follow(event), at = state.dividers;
       held = at.length > 1 && x > (at[0] + at[1]) / 2 ? 1 : 0;
       picture.setPointerCapture(event.pointerId);
-      handles[held].style.display = "";
       handles[held].focus({ preventScroll: true });
       move(held, x);
       event.preventDefault(); // or the browser starts to select text

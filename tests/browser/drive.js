@@ -70,7 +70,25 @@ async function dragSlider(slider) {
 
   await page.keyboard.press("1");
   await shot("alone", picture);
+  await page.keyboard.press("2");
+  await shot("second", picture);
   await page.keyboard.press("0");
+
+  // a finger, as the browser itself sees one
+  const browser = await page.context().newCDPSession(page);
+  await browser.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+  const finger = (type, ...place) => browser.send("Input.dispatchTouchEvent", {
+    type, touchPoints: place.map(([x, y]) => ({ x, y })),
+  });
+  await page.waitForTimeout(80); // painted anew after the key
+  const [touched] = await dividers(slider);
+  await finger("touchStart", at(touched, 0.5));
+  for (let i = 1; i <= 20; i++) await finger("touchMove", at(touched + (0.4 - touched) * i / 20, 0.5));
+  await finger("touchEnd");
+  await browser.send("Emulation.setTouchEmulationEnabled", { enabled: false });
+  await page.waitForTimeout(80);
+  report.touch = await dividers(slider);
+  await shot("touch", picture);
   report.others = [];
   for (const other of (await page.locator(".rawkit-compare[data-live]").all()).slice(1, 2)) {
     report.others.push(await dividers(other));

@@ -193,6 +193,9 @@ def check_slider(report):
     assert report["keyboard"] == pytest.approx([0.15, 2 / 3], abs=0.003)
     check_picture(shots["keyboard"], images, report["keyboard"], lens=1 / 4)
     check_picture(shots["alone"], images[:1], (), lens=1 / 4)
+    check_picture(shots["second"], images[1:2], (), lens=1 / 4)
+    assert report["touch"] == pytest.approx([0.4, 2 / 3], abs=0.003)
+    check_picture(shots["touch"], images, report["touch"], lens=0.4)
     # the page's other slider stayed where it was
     assert [len(at) for at in report["others"]] == [1]
     assert report["others"][0] == pytest.approx([1 / 2], abs=0.003)
