@@ -11,6 +11,7 @@ from .binio import ROOT, atomic_file, outputs_folder, show_path
 from .model import NETWORKS, count_parameters
 
 SHIPPED = ROOT / "data" / "weights" / "model.npz"
+SHIPPED_BASELINE = SHIPPED.with_name("baseline.npz")  # trained on the same data
 META = "meta"  # the entry that holds the description
 
 
@@ -159,7 +160,8 @@ def find_weights():
         If there are none.
     """
     own = outputs_folder() / "weights"
-    found = [(SHIPPED, "comes with the suite")] if SHIPPED.is_file() else []
+    shipped = [path for path in (SHIPPED, SHIPPED_BASELINE) if path.is_file()]
+    found = [(path, "comes with the suite") for path in shipped]
     found += [(path, "your own") for path in sorted(own.glob("*.npz"))]
     if not found:
         raise FileNotFoundError(
