@@ -48,8 +48,7 @@ def read_runs(path):
                 runs.append({field: kind(line[field]) for field, kind in FIELDS.items()})
             except (KeyError, TypeError, ValueError):
                 raise ValueError(
-                    "%s: found %r, expected a line of %s"
-                    % (path, dict(line), ", ".join(FIELDS))
+                    "%s: found %r, expected a line of %s" % (path, dict(line), ", ".join(FIELDS))
                 ) from None
     return runs
 

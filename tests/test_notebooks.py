@@ -104,6 +104,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
 
 
 def test_04_without_weights_says_which_notebook_to_run(settings, tmp_path):
-    hide = "import pathlib, rawkit.weights as w\nw.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
+    hide = "import pathlib, rawkit.weights as w\n"
+    hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
     error, _ = run("04", hide)
     assert "found no weights; run notebook 02 first" in error

@@ -12,6 +12,7 @@ from rawkit import normalized_l1
 from rawkit.view import (
     error_map,
     estimate_rendering,
+    log_ticks,
     paint_error,
     paint_residual,
     plot_comparison,
@@ -126,3 +127,14 @@ def test_style_makes_figures_800_pixels_wide():
     figure, axes = plt.subplots()
     assert figure.get_figwidth() * figure.dpi == 800
     assert plt.rcParams["font.size"] >= 10
+
+
+def test_logarithmic_axes_get_plain_numbers():
+    figure, axes = plt.subplots()
+    axes.set(xscale="log", xlim=(150, 6000), ylim=(0, 1))
+    log_ticks(axes)
+    figure.canvas.draw()
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert {"200", "500", "1000", "2000", "5000"} <= set(labels)
+    assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))
+    plt.close(figure)

@@ -4,6 +4,7 @@ from .explorer import Explorer, explore
 from .figures import (
     COLOURS,
     error_map,
+    log_ticks,
     paint_error,
     paint_residual,
     plane_colours,
@@ -24,6 +25,7 @@ __all__ = [
     "error_map",
     "estimate_rendering",
     "explore",
+    "log_ticks",
     "paint_error",
     "paint_residual",
     "plane_colours",

@@ -244,3 +244,20 @@ def _finding(before, after):
 def plane_colours():
     """The colours of R, Gr, Gb, B in plots, in this order."""
     return [COLOURS[plane] for plane in PLANES]
+
+
+def log_ticks(*axes):
+    """Label 1, 2 and 5 of each decade on the logarithmic axes, as plain numbers.
+
+    Parameters
+    ----------
+    *axes : matplotlib.axes.Axes
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    for one in axes:
+        for axis in (one.xaxis, one.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter("{x:g}")
+                axis.set_minor_formatter(NullFormatter())
