@@ -113,7 +113,7 @@ def pretrain(
     save_model(
         path,
         model,
-        steps=steps,
+        steps=steps + origin.get("start", {}).get("steps", 0),
         data="synthetic, %d scenes of the split train" % scenes,
         validation_score=round(history.scores[-1][1], 4),
         command=command,
