@@ -17,12 +17,12 @@ from collections import namedtuple
 
 import numpy as np
 
-from .bayer import pack_bayer
+from .bayer import pack_bayer, unpack_bayer
 
-BLOCK = 8  # pixels of a plane; blocks are BLOCK x BLOCK
+BLOCK = 4  # pixels of a plane; blocks are BLOCK x BLOCK of all four
 FLOOR_GAP = 8.0  # DN; planes whose darkest pixels agree to this have seen no light there
 
-TEXTURE_SHARE = 0.2  # of texture's mid-band variance that the high band has, usually
+TEXTURE_SHARE = 0.1  # of texture's mid-band variance that the high band has, usually
 CUT_OFF = 1.05  # makes up for the robust weights' taking more from above than from below
 
 NEAR_WHITE = 0.85 * 65535  # DN; white levels lie above
@@ -191,63 +191,61 @@ def _block_means(x, block=BLOCK):
     return x / np.float32(block * block)
 
 
-def _green_variance(gr, gb):
-    """Variance in each block of a filter over both greens, whose lattice is the finest.
-
-    Turned by 45 degrees it is the second difference in both directions.  A
-    difference of the two greens' gains shifts its mean, which is taken out.
-    """
-    around = _block_neighbours(gb)[:, :-1, 1:]  # the four Gb diagonal to each inner Gr
-    axes = gr[:, :-2, 1:-1] + gr[:, 2:, 1:-1] + gr[:, 1:-1, :-2] + gr[:, 1:-1, 2:]
-    response = (4 * gr[:, 1:-1, 1:-1] - 2 * around + axes) / np.float32(6)
-    mean = _block_means(response)
-    # taking out the mean takes away its own variance, 3 / BLOCK**2 of a pixel's
-    return (_block_means(response * response) - mean * mean) / np.float32(1 - 3.0 / BLOCK**2)
+def _curvature(x):
+    """The second difference in both directions, such that white noise keeps its variance."""
+    return _second_difference(_second_difference(x, -1), -2) / np.float32(6)
 
 
-def _block_neighbours(x):
-    """Sums over 2 x 2 neighbours; one shorter."""
-    x = x[:, :-1] + x[:, 1:]
-    return x[:, :, :-1] + x[:, :, 1:]
+def _gains(blocks):
+    """What brings each plane to the greens' contrast, (N, 4, 1, 1), from means of blocks."""
+    contrast = blocks.reshape(blocks.shape[:2] + (-1,)).std(-1)
+    greens = contrast[:, 1:3].mean(1, keepdims=True)
+    return np.clip(greens / np.maximum(contrast, 1e-3), 0.25, 4.0)[..., None, None]
 
 
 def _block_statistics(bayer):
     """Mean, high-band and mid-band variance, share of clipped pixels of all blocks, (N, M).
 
-    Then the means in their places, (N, 4, rows, columns), and the darkest light, (N,).
+    Then means of larger blocks, (N, 4, rows, columns), and the darkest light, (N,).
 
     White noise gives the same variance in both bands and independent errors;
-    texture gives more in the mid band.
+    texture gives more in the mid band.  The mid band is the planes' highest.  The
+    high band is that of the mosaic, whose pixels are twice as close: planes of one
+    gain make a grey image of it.  Where colours differ, that image has a
+    checkerboard; it is even within a block and is taken out.
     """
-    height, width = (size // 8 * 8 for size in bayer.shape[-2:])  # both bands see as many blocks
-    planes = pack_bayer(bayer[..., :height, :width].astype(np.float32))
+    planes = pack_bayer(bayer.astype(np.float32))
     inner = planes[..., 1:-1, 1:-1]
-    mean = _block_means(inner)
-    fine = _second_difference(_second_difference(planes, -1), -2) / np.float32(6)
-    high = _block_means(fine * fine)
-    high[:, 1] = high[:, 2] = _green_variance(planes[:, 1], planes[:, 2])
-    mean[:, 1] = mean[:, 2] = 0.5 * (mean[:, 1] + mean[:, 2])
-
-    half = planes[..., : planes.shape[-2] // 2 * 2, : planes.shape[-1] // 2 * 2]
-    half = half[..., ::2, :] + half[..., 1::2, :]
-    half = half[..., ::2] + half[..., 1::2]
-    coarse = _second_difference(_second_difference(half, -1), -2) / np.float32(12)
-    mid = _block_means(coarse * coarse, BLOCK // 2)[..., : mean.shape[-2], : mean.shape[-1]]
+    blocks = _block_means(inner, 2 * BLOCK)
+    gain = _gains(blocks)
+    fine = pack_bayer(_curvature(unpack_bayer(planes * gain))[:, 1:-1, 1:-1])
+    coarse = _curvature(planes)
+    even = _block_means(fine)
+    # taking out a block's even part takes away its own share of the variance
+    own = (1 + (BLOCK - 1) / (3.0 * BLOCK)) ** 2 / BLOCK**2
+    high = (_block_means(fine * fine) - even * even) / np.float32(1 - own)
+    # a pixel's noise is multiplied with its gain: the line holds for means weighted likewise
+    weight = gain**2 / np.square(gain).mean(1, keepdims=True)
+    mean, mid = weight * _block_means(inner), weight * _block_means(coarse * coarse)
+    high = high / np.square(gain).mean(1, keepdims=True)
 
     # each plane clips at its own level: some cameras rescale the greens
     top = np.maximum(planes.max((2, 3), keepdims=True), NEAR_WHITE)
     zeros = _block_means((inner <= 0).astype(np.float32))
     full = _block_means((inner >= top).astype(np.float32))
-    flat = [x.reshape(len(x), -1).astype(np.float64) for x in (mean, high, mid, zeros, full)]
+    flat = [x.mean(1).reshape(len(x), -1).astype(float) for x in (mean, high, mid, zeros, full)]
     # pixels can be much darker than blocks; fours of them hold less noise
+    half = planes[..., : planes.shape[-2] // 2 * 2, : planes.shape[-1] // 2 * 2]
+    half = half[..., ::2, :] + half[..., 1::2, :]
+    half = half[..., ::2] + half[..., 1::2]
     darkest = np.sort(half.reshape(len(half), -1), 1)[:, half[0].size // 100] / 4.0
-    return flat + [mean, darkest]
+    return flat + [blocks, darkest]
 
 
 def estimate_blind(bayer, rounds=8):
     """Fit one variance line to a single noisy patch, all planes together.
 
-    The high band's variance in blocks of 16 x 16 pixels of the mosaic is fitted
+    The high band's variance in blocks of 8 x 8 pixels of the mosaic is fitted
     over the blocks' means.  Where the mid band shows more than noise there is
     texture, which reaches into the high band with a share that the patch itself
     tells: it is taken off, and such blocks count less; so do clipped ones, and
@@ -308,7 +306,7 @@ def estimate_blind(bayer, rounds=8):
     # a twentieth of the blocks without light, no more different than noise makes them
     blocks = blocks.reshape(len(blocks), 4, -1)
     dark = np.sort(blocks, -1)[..., : max(blocks.shape[-1] // 20, 3)]
-    noise = np.sqrt(np.maximum(slope * dark.mean((1, 2)) + intercept, 1)) / BLOCK
+    noise = np.sqrt(np.maximum(slope * dark.mean((1, 2)) + intercept, 1)) / (2 * BLOCK)
     alike = (dark.std(-1).max(-1) < noise) & (noise < FLOOR_GAP)
     black = _black_level(dark.mean(-1), alike, zeros.max(1) > 0)
     return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)
