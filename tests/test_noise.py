@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from rawkit import noise, open_patches, sensor, sources, synth
 from rawkit.estimate import estimate_blind, estimate_pairs, line_variance
@@ -205,6 +206,19 @@ def test_blind_estimates(world):
     estimated = line_variance(line, levels[:, None])[:, 0]
     error = np.abs(np.sqrt(estimated / true) - 1)[used]
     assert np.all(np.median(error, axis=0) < 0.08)
+
+
+@pytest.mark.parametrize("blur,contrast", [(0.8, 1500), (1.0, 2500)])
+def test_fine_grey_texture_is_told_from_noise(blur, contrast):
+    """Gravel, say: as strong as the noise in every plane, but one image in all of them."""
+    rng = np.random.default_rng(0)
+    texture = gaussian_filter(rng.standard_normal((256, 256)), blur)
+    gains = np.tile([[0.5, 1.0], [1.0, 0.7]], (128, 128))
+    gt = np.clip(8000 + contrast * texture / texture.std(), 300, None) * gains
+    noisy = np.round(gt + np.sqrt(20 * gt + 1e4) * rng.standard_normal(gt.shape))
+    line = estimate_blind(noisy)
+    # the planes alone, whose pixels lie further apart, would say 2.0
+    assert 0.95 < np.sqrt(line_variance(line, np.array([[5000.0]])) / 1.1e5) < 1.2
 
 
 def test_blind_estimate_of_one_patch_of_a_batch_and_of_a_crop_agree(world):
