@@ -13,7 +13,7 @@ FIELDS = {
     "crop": int,
     "pairs": int,
     "parameters": int,
-    "macs": int,
+    "macs": float,
     "score": float,
     "train_seconds": float,
     "patch_ms": float,

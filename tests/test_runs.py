@@ -9,7 +9,7 @@ RUN = {
     "crop": 48,
     "pairs": 4096,
     "parameters": 93854,
-    "macs": 23463,
+    "macs": 23463.5,
     "score": 8.125,
     "train_seconds": 181.5,
     "patch_ms": 31.0,
