@@ -54,7 +54,7 @@ def read_runs(path):
 
 
 def write_runs(path, runs):
-    """Write runs as CSV, all or nothing.
+    """Write runs as CSV, all or nothing; of runs with one row and settings the last.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def write_runs(path, runs):
     text = io.StringIO()
     writer = csv.DictWriter(text, list(FIELDS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(runs)
+    key = list(FIELDS)[:5]  # row to pairs
+    writer.writerows({tuple(run[field] for field in key): run for run in runs}.values())
     with atomic_file(path) as file:
         file.write(text.getvalue().encode("utf-8"))
 

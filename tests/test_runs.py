@@ -22,6 +22,8 @@ def test_runs_survive_the_way_to_disk(tmp_path):
     write_runs(path, [RUN, dict(RUN, seed=3)])
     assert read_runs(path) == [RUN, dict(RUN, seed=3)]
     assert list(RUN) == list(FIELDS)
+    write_runs(path, [RUN, dict(RUN, steps=60), dict(RUN, score=8.2)])
+    assert read_runs(path) == [dict(RUN, score=8.2), dict(RUN, steps=60)]
 
 
 def test_a_run_is_found_by_all_of_its_key():
