@@ -124,7 +124,8 @@ def _told(estimate):
     if not told.all():
         warnings.warn(
             "%d of %d mosaics tell nothing of their noise (one value, or clipped all over) "
-            "and stay as they are" % ((~told).sum(), len(told))
+            "and stay as they are" % ((~told).sum(), len(told)),
+            stacklevel=3,
         )
     estimate = np.where(told[:, None], estimate, 1.0).astype(np.float32)
     return megengine.Tensor(estimate), megengine.Tensor(np.float32(told[:, None, None, None]))

@@ -86,7 +86,7 @@ def pretrain(
     model = NETWORKS[network](**config)
     command = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
     command %= (network, steps, scenes, seed)
-    if config:
+    if views != 2 and config:
         command += " --views %d" % views
     origin = {}
     if start:

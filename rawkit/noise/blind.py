@@ -44,12 +44,14 @@ def estimate_blind(bayer):
     Raises
     ------
     ValueError
-        If the patch is too small.
+        If the patch is too small, or holds NaN or infinity.
     """
     if min(bayer.shape[-2:]) < LEAST_SIZE:
         raise ValueError("blind estimation needs 48 x 48 or more, found %d x %d" % bayer.shape[-2:])
     if bayer.ndim == 2:
         return NoiseLine(*(x[0] for x in estimate_blind(bayer[None])))
+    if not np.isfinite(np.sum(bayer, dtype=np.float64)):
+        raise ValueError("found NaN or infinity in a mosaic, expected numbers in 0-65535")
     *bands, darkest = split_bands(bayer)
     tells = np.array([(band.sure > 0).sum(1) >= TUNED.least for band in bands])
     fits = _fit_bands(bands, (TUNED.plane_texture, TUNED.mosaic_texture), darkest)

@@ -143,11 +143,12 @@ def constants(train):
 
 def check(train, validation):
     errors = validation.errors()
-    for column, values in enumerate(("kind", "photograph", "preset")):
+    print("errors at 10, 50, 90 % of brightness, and the largest")
+    for column in range(validation.groups.shape[1]):
         for group in np.unique(validation.groups[:, column]):
             part = errors[validation.groups[:, column] == group]
             print(
-                "%-26s %3d patches: error at 10, 50, 90 %% of brightness %.3f %.3f %.3f, largest %.2f"
+                "%-26s %3d patches: %.3f %.3f %.3f, %.2f"
                 % ((group, len(part)) + tuple(np.nanmean(np.abs(part), 0)) + (np.nanmax(part),))
             )
     signs, errors = train.signs()
