@@ -14,7 +14,7 @@ import megengine.module as M
 import numpy as np
 
 from ..bayer import SCALE, pack_bayer, unpack_bayer
-from ..noise import NEAR_WHITE, estimate_blind, gat, inverse_gat
+from ..noise import NEAR_WHITE, estimate_blind, gat, greens_elsewhere, inverse_gat
 from .conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
 
 PARAMETER_BUDGET = 100000  # the competition's limit
@@ -108,8 +108,7 @@ class Stabilised(M.Module):
         packed = pack_bayer(bayer[:, 0]) * SCALE
         told = 1.0
         if line is None:
-            estimate = np.stack(estimate_blind(bayer.numpy()[:, 0] * np.float32(SCALE)), axis=1)
-            line, told = _told(estimate)
+            line, told = _ask_noise(bayer.numpy()[:, 0] * np.float32(SCALE))
         line = [line[:, i].reshape(-1, 1, 1, 1) for i in range(2)]
         hot, calm = _set_aside_hot(packed, *line)
         stable = gat(calm, *line, xp=F)
@@ -118,13 +117,20 @@ class Stabilised(M.Module):
         return unpack_bayer((clean + stays * (packed - clean)) / SCALE).reshape(bayer.shape)
 
 
-def _told(estimate):
-    """The lines as a tensor (N, 2), and which mosaics told one: (N, 1, 1, 1), 0 or 1."""
-    told = np.isfinite(estimate).all(1)
+def _ask_noise(bayer):
+    """The estimated lines, a tensor (N, 2), and which mosaics told one: (N, 1, 1, 1), 0 or 1."""
+    estimate = np.stack(estimate_blind(bayer), axis=1)
+    told, moved = np.isfinite(estimate).all(1), greens_elsewhere(bayer).sum()
     if not told.all():
         warnings.warn(
             "%d of %d mosaics tell nothing of their noise (one value, or clipped all over) "
             "and stay as they are" % ((~told).sum(), len(told)),
+            stacklevel=3,
+        )
+    if moved:
+        warnings.warn(
+            "%d of %d mosaics have their greens where red and blue are expected: not RGGB, "
+            "which costs most of what denoising gains" % (moved, len(told)),
             stacklevel=3,
         )
     estimate = np.where(told[:, None], estimate, 1.0).astype(np.float32)

@@ -8,9 +8,11 @@ Immerkaer: "Fast noise variance estimation", Computer Vision and Image
 Understanding 1996 (the second difference in both directions).
 """
 
+import functools
 from collections import namedtuple
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from ..bayer import pack_bayer
 from .line import NEAR_WHITE
@@ -50,7 +52,7 @@ def split_bands(bayer):
     bayer = np.asarray(bayer, np.float32)
     packed = pack_bayer(bayer)
     fours, clipped = _fours(packed), _clipped(packed)
-    blocks = _block_means(packed[..., 1:-1, 1:-1], BLOCK)
+    blocks = block_means(packed[..., 1:-1, 1:-1], BLOCK)
     squares = np.square(_curvature(packed))
     bands = (
         _plane_band(packed, squares, fours, blocks, clipped),
@@ -59,29 +61,48 @@ def split_bands(bayer):
     return bands + (_darkest(fours, clipped[0]),)
 
 
-def _block_means(x, size):
-    """Means over size x size tiles of the last two axes; a rest is left out."""
-    rows, columns = x.shape[-2] // size, x.shape[-1] // size
-    x = x[..., : rows * size, : columns * size]
-    x = np.add.reduceat(x, np.arange(0, rows * size, size), axis=-2)
-    x = np.add.reduceat(x, np.arange(0, columns * size, size), axis=-1)
-    return x / np.float32(size * size)
+@functools.lru_cache(maxsize=64)
+def _averages(length, size, phases=1):
+    """A matrix whose product with a column of pixels is the means of its blocks.
+
+    Shape (phases * blocks, length); a rest is left out.  With 2 phases the even pixels of
+    each block come first, then the odd ones.
+    """
+    blocks = length // size
+    pixel = np.arange(blocks * size)
+    matrix = np.zeros((phases * blocks, length), np.float32)
+    matrix[pixel % phases * blocks + pixel // size, pixel] = phases / size
+    return matrix
 
 
-def _phase_means(x):
-    """Means of the mosaic's blocks, each of the four colours for itself: (N, 4, rows, columns)."""
-    rows, columns = x.shape[1] // BLOCK, x.shape[2] // BLOCK
-    x = x[:, : rows * BLOCK, : columns * BLOCK]
-    x = x.reshape(len(x), rows, BLOCK // 2, 2, -1).sum(2)
-    x = x.reshape(len(x), rows, 2, columns, BLOCK // 2, 2).sum(4)
-    x = x.transpose(0, 2, 4, 1, 3).reshape(len(x), 4, rows, columns)
-    return x / np.float32(BLOCK * BLOCK // 4)
+def block_means(x, size, phases=1):
+    """Means over size x size tiles of the last two axes; a rest is left out.
+
+    Parameters
+    ----------
+    x : array, shape (..., H, W), float32
+    size : int
+    phases : 1 or 2
+        2: each of the four colours of a mosaic for itself.
+
+    Returns
+    -------
+    ndarray, shape (..., rows, columns), or (..., 4, rows, columns)
+    """
+    down, across = (_averages(n, size, phases) for n in x.shape[-2:])
+    means = down @ (x @ across.T)  # a matrix product is several times as fast as sums
+    if phases == 1:
+        return means
+    lead, rows, columns = x.shape[:-2], len(down) // 2, len(across) // 2
+    means = means.reshape(lead + (2, rows, 2, columns)).swapaxes(-2, -3)
+    return means.reshape(lead + (4, rows, columns))
 
 
 def _curvature(x):
     """The second difference in both directions, such that white noise keeps its variance."""
-    x = x[..., :-2] + x[..., 2:] - 2 * x[..., 1:-1]
-    return (x[..., :-2, :] + x[..., 2:, :] - 2 * x[..., 1:-1, :]) / np.float32(6)
+    for axis in (-1, -2):
+        x = np.diff(np.diff(x, axis=axis), axis=axis)
+    return x * np.float32(1 / 6)
 
 
 def _fours(x):
@@ -120,26 +141,25 @@ def _band(mean, high, low, dark, full, constant):
         if share is not None:
             doubt += np.square(share / np.float32(half))
             constant = constant | (share > TUNED.dead)
-    # what tells nothing spoils its neighbours: they may lie half in it
-    near = np.pad(constant, [(0, 0)] * (constant.ndim - 2) + [(1, 1), (1, 1)], "edge")
-    near = near[..., :-2, :] | near[..., 1:-1, :] | near[..., 2:, :]
-    near = near[..., :-2] | near[..., 1:-1] | near[..., 2:]
-    sure = np.where(near, TUNED.beside, 1) / doubt
-    sure = np.where(constant | (sure < TUNED.nothing), 0, sure)
+    sure = 1 / doubt
+    if constant.any():  # what tells nothing spoils its neighbours: they may lie half in it
+        near = maximum_filter(constant, (1,) * (constant.ndim - 2) + (3, 3))
+        sure = np.where(constant, 0, np.where(near, TUNED.beside, 1) * sure)
+    sure[sure < TUNED.nothing] = 0
     return Band(*(x.reshape(len(x), -1).astype(np.float64) for x in (mean, high, low, sure)))
 
 
 def _plane_band(packed, squares, fours, blocks, clipped):
     """Each plane for itself; below it, the band of the planes at half their size."""
-    high, mean = _block_means(squares, BLOCK), blocks.copy()
+    high, mean = block_means(squares, BLOCK), blocks.copy()
     constant = np.repeat((high == 0).all(1, keepdims=True), 4, 1)
     high[:, 1] = high[:, 2] = _green_variance(packed[:, 1], packed[:, 2])
     mean[:, 1] = mean[:, 2] = 0.5 * (mean[:, 1] + mean[:, 2])
-    low = _block_means(np.square(_curvature(fours)), BLOCK // 2) / np.float32(4)
+    low = block_means(np.square(_curvature(fours)), BLOCK // 2) / np.float32(4)
     # at some sizes one of the bands has a row or a column of blocks more
     rows, columns = (min(sizes) for sizes in zip(high.shape[-2:], low.shape[-2:]))
     parts = [mean, high, low]
-    parts += [None if x is None else _block_means(x[..., 1:-1, 1:-1], BLOCK) for x in clipped]
+    parts += [None if x is None else block_means(x[..., 1:-1, 1:-1], BLOCK) for x in clipped]
     return _band(*(None if x is None else x[..., :rows, :columns] for x in parts + [constant]))
 
 
@@ -153,8 +173,8 @@ def _green_variance(gr, gb):
     around = around[:, :-1, 1:-1] + around[:, :-1, 2:]  # the four Gb diagonal to each inner Gr
     axes = gr[:, :-2, 1:-1] + gr[:, 2:, 1:-1] + gr[:, 1:-1, :-2] + gr[:, 1:-1, 2:]
     response = (4 * gr[:, 1:-1, 1:-1] - 2 * around + axes) / np.float32(6)
-    mean = _block_means(response, BLOCK)
-    variance = _block_means(np.square(response), BLOCK) - mean * mean
+    mean = block_means(response, BLOCK)
+    variance = block_means(np.square(response), BLOCK) - mean * mean
     # taking out the mean takes away its own variance, 3 / 64 of a pixel's
     return variance / np.float32(1 - 3.0 / BLOCK**2)
 
@@ -171,15 +191,15 @@ def _mosaic_band(bayer, squares, blocks, clipped):
     n, height, width = bayer.shape
     grey = bayer.reshape(n, height // 2, 2, width // 2, 2) * gain.reshape(n, 1, 2, 1, 2)
     fine = _curvature(grey.reshape(bayer.shape))[:, 1:-1, 1:-1]
-    even = np.square(_phase_means(fine)).mean(1)
+    even = np.square(block_means(fine, BLOCK, 2)).mean(1)
     # taking out a block's even part takes away its own share of the variance
     half = BLOCK // 2
     own = (1 + (half - 1) / (3.0 * half)) ** 2 / half**2
     # a pixel's noise was multiplied with its gain: the line holds for means weighted likewise
     total = np.square(gain).sum(1)[:, None, None]
     weight = np.square(gain) / total[..., 0]
-    high = (_block_means(np.square(fine), BLOCK) - even) / (total / 4 * np.float32(1 - own))
-    mean = np.einsum("np,npij->nij", weight, _phase_means(bayer[:, 2:-2, 2:-2]))
-    low = _block_means(np.einsum("np,npij->nij", weight, squares), half)
-    parts = [None if x is None else _block_means(x[..., 1:-1, 1:-1].mean(1), half) for x in clipped]
+    high = (block_means(np.square(fine), BLOCK) - even) / (total / 4 * np.float32(1 - own))
+    mean = np.einsum("np,npij->nij", weight, block_means(bayer[:, 2:-2, 2:-2], BLOCK, 2))
+    low = block_means(np.einsum("np,npij->nij", weight, squares), half)
+    parts = [None if x is None else block_means(x[..., 1:-1, 1:-1].mean(1), half) for x in clipped]
     return _band(mean, high, low, *parts, constant=low == 0)

@@ -132,13 +132,12 @@ def _fit_bands(bands, usual, darkest):
 
 def _stack(bands):
     """Two bands one below the other; where one has fewer blocks, some that do not count."""
-    most = max(band.mean.shape[1] for band in bands)
-    return Band(
-        *(
-            np.concatenate([np.pad(x, [(0, 0), (0, most - x.shape[1])], "constant") for x in part])
-            for part in zip(*bands)
-        )
-    )
+    n, most = len(bands[0].mean), max(band.mean.shape[1] for band in bands)
+    stacked = Band(*(np.zeros((2 * n, most)) for _ in Band._fields))
+    for i, band in enumerate(bands):
+        for whole, part in zip(stacked, band):
+            whole[i * n : (i + 1) * n, : part.shape[1]] = part
+    return stacked
 
 
 def _correction(bands, apart, slope, intercept):
