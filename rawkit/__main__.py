@@ -53,6 +53,7 @@ def _parser():
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
     train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
+    train.add_argument("--views", type=int, default=2, help="of a BlindUNet, 1 or 2; default: 2")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
@@ -158,7 +159,7 @@ def _train(args):
 
     folder = args.folder or outputs_folder() / "pretrain"
     path, history = pretrain(
-        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop
+        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop, args.views
     )
     print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
 
