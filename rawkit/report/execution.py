@@ -1,5 +1,7 @@
 """Run the notebooks in order, without a browser, and keep what they show as HTML."""
 
+import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -90,8 +92,9 @@ def execute(notebook, title, changes=""):
     str or None
         The last line of the error that stopped it.
     """
+    from jupyter_client.kernelspec import KernelSpecManager
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbformat.v4 import new_code_cell
     from tqdm import tqdm
 
@@ -103,7 +106,10 @@ def execute(notebook, title, changes=""):
     for cell in code:  # what an earlier run left behind is not this run's
         cell.outputs, cell.execution_count = [], None
         cell.metadata.pop("execution", None)
-    with tqdm(total=len(code), desc=title, unit="cell", leave=False) as bar:
+    # a folder for what Jupyter would read from the user's home, or write there
+    with tempfile.TemporaryDirectory() as private, tqdm(
+        total=len(code), desc=title, unit="cell", leave=False
+    ) as bar:
         client = NotebookClient(
             notebook,
             timeout=None,
@@ -115,10 +121,16 @@ def execute(notebook, title, changes=""):
             resources={"metadata": {"path": str(NOTEBOOKS)}},
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )
+        manager = client.create_kernel_manager()
+        manager.connection_file = str(Path(private) / "kernel.json")
+        # this Python's own kernel, whichever ones the user has registered
+        manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
         try:
-            client.execute()
+            client.execute(env=dict(os.environ, IPYTHONDIR=private))
         except CellExecutionError as error:
             return "%s: %s" % (error.ename, error.evalue)
+        except DeadKernelError:
+            return "the kernel was killed, perhaps for want of memory"
     return None
 
 

@@ -98,9 +98,9 @@ class Explorer:
     def _repr_mimebundle_(self, **options):
         if ipywidgets is None:
             return {"text/plain": repr(self)}
-        bundle = self.box._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle
+        # spelt out, since the widgets of ipywidgets 7 have no such method
+        widget = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": widget}
 
     # -- the controls
 
