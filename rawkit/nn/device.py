@@ -24,7 +24,7 @@ os.environ.setdefault("MGB_WORKER_MAX_SPIN", "1")
 os.environ.setdefault("MGE_FASTRUN_CACHE_TYPE", "MEMORY")
 
 try:
-    import megengine  # noqa: E402
+    import megengine
 except ImportError as error:
     if ".so" in str(error):
         raise ImportError(
