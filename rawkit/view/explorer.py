@@ -301,10 +301,13 @@ def _dropdown(description, options, value, width):
 
 
 def _look(description, width):
+    # wider where there is room, for long names
+    layout = {"width": "auto", "min_width": "%dpx" % width, "flex": "1 1 %dpx" % width}
+    layout["max_width"] = "%dpx" % (width * 3 // 2)
     return {
         "description": description,
         "style": {"description_width": "62px" if width > 160 else "42px"},
-        "layout": {"width": "%dpx" % width},
+        "layout": layout,
     }
 
 
