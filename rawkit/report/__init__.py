@@ -1,5 +1,6 @@
 """Run the notebooks without a browser and keep what they show as pages."""
 
 from .execution import execute, run_notebooks
+from .index import write_index
 
-__all__ = ["execute", "run_notebooks"]
+__all__ = ["execute", "run_notebooks", "write_index"]

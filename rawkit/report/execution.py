@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from ..places import ROOT, atomic_file, outputs_folder, show_path
+from .index import write_index
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -13,8 +14,8 @@ NOTEBOOKS = ROOT / "notebooks"
 def run_notebooks(names=None, save=False):
     """Execute notebooks from top to bottom, each in a fresh kernel.
 
-    Each becomes an HTML page in the outputs folder, `report/`; the page needs
-    no network.
+    Each becomes an HTML page in the outputs folder, `report/`, beside the executed
+    notebook itself; `index.html` there leads to all.  No page needs a network.
 
     Parameters
     ----------
@@ -48,6 +49,9 @@ def run_notebooks(names=None, save=False):
         page = report / (path.stem + ".html")
         with atomic_file(page) as file:
             file.write(_to_html(notebook).encode())
+        with atomic_file(page.with_suffix(".ipynb")) as file:
+            file.write(nbformat.writes(notebook).encode())
+        index = write_index()
         if error:
             raise ValueError(
                 "%s: %s; the page up to there is %s" % (show_path(path), error, show_path(page))
@@ -57,6 +61,7 @@ def run_notebooks(names=None, save=False):
                 file.write((nbformat.writes(notebook).rstrip("\n") + "\n").encode())
         print("%s  %.0f s" % (show_path(page), time.time() - began), flush=True)
         pages.append(page)
+    print("All of it: %s" % show_path(index))
     return pages
 
 
