@@ -164,5 +164,5 @@ def _score(notebook):
             return "stopped: %s" % output.ename
     text = "".join(o.text for o in _outputs(notebook) if o.output_type == "stream")
     lines = [line for line in text.splitlines() if re.search(r"\bscore\b\D{0,40}\d+\.\d", line)]
-    lines = [line for line in lines if "of the untouched" not in line] or lines
+    lines = [line for line in lines if "of the untouched" not in line]
     return " ".join(lines[-1].split()) if lines else None
