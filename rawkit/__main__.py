@@ -32,6 +32,10 @@ def _parser():
 
     commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
 
+    check = commands.add_parser("check", help="whether a file can be the answer to a test input")
+    check.add_argument("result", metavar="RESULT.bin", type=Path)
+    check.add_argument("noisy", metavar="TEST.bin", type=Path)
+
     synth = commands.add_parser("synth", help="write a synthetic dataset")
     synth.add_argument("folder", metavar="FOLDER", type=Path)
     synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs; default: 0")
@@ -109,15 +113,23 @@ def _score(args):
 
 
 def _denoise(args):
-    from .binio import open_patches, write_patches
+    from .binio import open_patches
 
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
-    from .nn import SHIPPED, denoise_batches, load_model
+    from .nn import SHIPPED, load_model
+    from .submission import write_submission
 
     model, _ = load_model(args.weights or SHIPPED)
-    batches = denoise_batches(model, patches, self_ensemble=args.self_ensemble, progress=True)
-    write_patches(args.out, batches)
+    write_submission(model, args.noisy, args.out, args.self_ensemble, progress=True)
     print("%s: %d patches" % (args.out, len(patches)))
+
+
+def _check(args):
+    from .submission import check_submission
+
+    for warning in check_submission(args.result, args.noisy):
+        print("rawkit check: warning: %s: %s" % (args.result, warning), file=sys.stderr)
+    print("%s: a valid answer to %s" % (args.result, args.noisy))
 
 
 def _synth(args):
@@ -187,6 +199,7 @@ def main(arguments=None):
         "info": _info,
         "score": _score,
         "denoise": _denoise,
+        "check": _check,
         "synth": _synth,
         "notebooks": _notebooks,
         "train": _train,

@@ -2,5 +2,3 @@
 
 from .execution import execute, run_notebooks
 from .index import write_index
-
-__all__ = ["execute", "run_notebooks", "write_index"]
