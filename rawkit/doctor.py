@@ -20,7 +20,6 @@ try:
 except ImportError:  # Python 3.7
     import importlib_metadata as metadata
 
-INSTALL = "pip install -r requirements.txt"
 # distribution, first version that does not work, why; in the order shown
 PACKAGES = (
     ("megengine", None, "the networks"),
@@ -63,13 +62,14 @@ def check_system():
 
 def check_package(name, limit, why):
     """One package's version."""
+    install = 'pip install "%s<%d"' % (name, limit) if limit else "pip install " + name
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "not installed (%s)" % why, INSTALL
+        return "not installed (%s)" % why, install
     major = version.split(".")[0]
     if limit and major.isdigit() and int(major) >= limit:
-        return "%s (%s)" % (version, why), 'pip install "%s<%d"' % (name, limit)
+        return "%s (%s)" % (version, why), install
     return version, None
 
 
@@ -94,7 +94,8 @@ def check_networks():
         return reason[:200], "see the packages above, or this line's own advice"
     device = ended.stdout.decode().strip().splitlines()[-1]
     slow = "CPU" in device and "onednn" not in device
-    return device, "training is 30 times slower so: " + INSTALL if slow else None
+    advice = "training is many times slower so: pip install onednn-cpu-gomp==2023.2.0"
+    return device, advice if slow else None
 
 
 def check_cores():
