@@ -1,6 +1,7 @@
 """The command line: python -m rawkit COMMAND; each command imports what it needs."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def _parser():
     denoise.add_argument(
         "--self-ensemble", action="store_true", help="average over eight views; slower"
     )
+
+    commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
 
     check = commands.add_parser("check", help="whether a file can be the answer to a test input")
     check.add_argument("result", metavar="RESULT.bin", type=Path)
@@ -174,8 +177,24 @@ def _notebooks(args):
         print("The submission: %s" % show_path(result))
 
 
+def _doctor(args):
+    from .doctor import report
+
+    faults = report()
+    if faults:
+        raise ValueError("found %d things to mend, see the lines with FIX" % faults)
+
+
+def _open_streams():
+    """Give closed standard streams a place, or the next file would take their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+
+
 def main(arguments=None):
     """Run one command; return the exit status, 0 or 2."""
+    _open_streams()
     args = _parser().parse_args(arguments)
     commands = {
         "info": _info,
@@ -185,9 +204,13 @@ def main(arguments=None):
         "synth": _synth,
         "notebooks": _notebooks,
         "train": _train,
+        "doctor": _doctor,
     }
     try:
         commands[args.command](args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
         print("rawkit %s: %s" % (args.command, error), file=sys.stderr)
         return 2
