@@ -1,0 +1,1 @@
+"""Your own photograph: a camera's raw file in, a denoised DNG out."""
