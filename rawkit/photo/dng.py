@@ -82,7 +82,7 @@ def encode_dng(photo):
             subfiletype=1,
             subifds=1,
             extratags=_file_tags(photo),
-            **common
+            **common,
         )
         tiff.write(
             np.ascontiguousarray(photo.mosaic, "<u2"),
@@ -90,7 +90,7 @@ def encode_dng(photo):
             subfiletype=0,
             rowsperstrip=_rows_per_strip(photo.mosaic.shape),
             extratags=_raw_tags(photo),
-            **common
+            **common,
         )
     _append_exif(file, photo.exif)
     file.seek(0)

@@ -6,7 +6,7 @@ import numpy as np
 
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
 FULL_SCALE = 65535.0  # DN; where every channel's white level goes
-PILE = 10  # pixels of one value at the top of a frame that show where it clips
+PILE, LEAST_CLIP = 10, 0.7  # so many pixels of the largest code, at least this share of white, clip
 STRIP = 256  # rows that are turned back at once, to bound memory
 EXACT = 0.02  # codes; float32 is this good, so what is this near to a code is that code
 
@@ -59,8 +59,8 @@ def active_view(photo, mosaic=None):
 def clip_level(photo):
     """The code at which the frame clips.
 
-    The white level, or lower where pixels pile up at a largest value below it: makers
-    and raw converters do not agree about white levels.
+    The white level, or lower where pixels pile up at a largest code below it: makers
+    and raw converters differ about white levels, by up to a quarter.
 
     Returns
     -------
@@ -68,9 +68,10 @@ def clip_level(photo):
     """
     pixels = active_view(photo)
     largest = int(pixels.max())
-    if largest < photo.white_level and np.count_nonzero(pixels == largest) >= PILE:
-        return largest
-    return int(photo.white_level)
+    if not LEAST_CLIP * photo.white_level <= largest < photo.white_level:
+        return int(photo.white_level)
+    piled = np.count_nonzero(pixels == largest) >= PILE
+    return largest if piled else int(photo.white_level)
 
 
 def padding(photo):

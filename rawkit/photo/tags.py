@@ -74,8 +74,9 @@ def open_tiff(path):
             if found:
                 with contextlib.suppress(tifffile.TiffFileError, ValueError, IndexError, KeyError):
                     file.seek(0)
-                    tiff = tifffile.TiffFile(file, offset=found.end())
-                    tiff.pages[0].tags  # noqa: B018  (fails here if it fails)
+                    opened = tifffile.TiffFile(file, offset=found.end())
+                    if len(opened.pages[0].tags):
+                        tiff = opened
             yield tiff
     finally:
         logger.setLevel(was)
@@ -150,9 +151,7 @@ def kept_tags(pages):
             code = int(tag.code)
             if code in LOST:
                 lost.append(LOST[code])
-            elif code in BASE or (
-                code >= DNG_VERSION and code not in OWN | UNTRUE | STORAGE
-            ):
+            elif code in BASE or (code >= DNG_VERSION and code not in OWN | UNTRUE | STORAGE):
                 value = tag.value
                 if isinstance(value, (tuple, list)):
                     value = tuple(value)
