@@ -14,24 +14,24 @@ def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fiel
     height, width = mosaic.shape
     active = active or (0, 0, height, width)
     black = np.broadcast_to(np.asarray(black, float), (2, 2)).copy()
-    defaults = dict(
-        mosaic=mosaic,
-        active=active,
-        phase=phase,
-        black_level=black,
-        black_deltas=(np.zeros(active[2] - active[0]), np.zeros(active[3] - active[1])),
-        white_level=float(white),
-        bits=int(white).bit_length(),
-        white_balance=np.array([0.5, 1.0, 0.625]),
-        color_matrix=MATRIX,
-        orientation=1,
-        make="Maker",
-        model="One",
-        exif={"iso": 800, "exposure_time": 0.02, "f_number": 2.8, "date": "2026:01:02 03:04:05"},
-        tags={},
-        noise_profile=None,
-        notes=(),
-    )
+    defaults = {
+        "mosaic": mosaic,
+        "active": active,
+        "phase": phase,
+        "black_level": black,
+        "black_deltas": (np.zeros(active[2] - active[0]), np.zeros(active[3] - active[1])),
+        "white_level": float(white),
+        "bits": int(white).bit_length(),
+        "white_balance": np.array([0.5, 1.0, 0.625]),
+        "color_matrix": MATRIX,
+        "orientation": 1,
+        "make": "Maker",
+        "model": "One",
+        "exif": {"iso": 800, "exposure_time": 0.02, "f_number": 2.8, "date": "2026:01:02 03:04:05"},
+        "tags": {},
+        "noise_profile": None,
+        "notes": (),
+    }
     return Photo(**dict(defaults, **fields))
 
 
