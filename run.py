@@ -21,7 +21,12 @@ PRIVATE_UV = os.path.join(ROOT, ".uv")  # used where uv is not installed
 RUFF = ["-m", "ruff"]
 COMMANDS = {
     "notebooks": [["-m", "rawkit", "notebooks"]],
-    "test": [RUFF + ["check", "."], RUFF + ["format", "--check", "."], ["-m", "pytest"]],
+    "test": [
+        RUFF + ["check", "."],
+        RUFF + ["format", "--check", "."],
+        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        ["-m", "pytest"],
+    ],
     "lab": [["-m", "jupyter", "lab", "notebooks/01_data_exploration.ipynb"]],
 }
 
@@ -79,7 +84,7 @@ def set_up():
         [VENV_PYTHON, "-c", "import megengine"], stderr=subprocess.PIPE, universal_newlines=True
     )
     if check.returncode:
-        reason = check.stderr.strip().splitlines()[-1]
+        reason = (check.stderr.strip().splitlines() or ["it says no reason"])[-1]
         hint = "; on Debian or Ubuntu: sudo apt-get install libgl1 libglib2.0-0"
         stop("MegEngine does not start: %s%s" % (reason, hint if ".so" in reason else ""))
 

@@ -1,24 +1,29 @@
 """rawkit: the helpers behind the RAW denoising notebooks.
 
-`import rawkit` needs NumPy alone.  What needs MegEngine or matplotlib is
-imported by name: `rawkit.model`, `rawkit.train`, `rawkit.view`, ...
+Here stands what all notebooks share; it needs NumPy alone.  The rooms: `rawkit.noise`
+measures noise, `rawkit.synth` makes data, `rawkit.nn` holds the networks and needs
+MegEngine, `rawkit.view` draws, `rawkit.report` runs notebooks.
 """
 
-from .bayer import pack_bayer, unpack_bayer
-from .binio import find_dataset, open_pairs, open_patches, outputs_folder, write_patches
-from .score import megcup_score, normalized_l1, psnr
+from .bayer import PLANES, pack_bayer, unpack_bayer
+from .binio import open_pairs, open_patches, split_pairs, write_patches
+from .places import find_dataset, is_full_run, outputs_folder, show_path
+from .score import megcup_score, normalized_l1
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
+    "PLANES",
     "find_dataset",
+    "is_full_run",
     "megcup_score",
     "normalized_l1",
     "open_pairs",
     "open_patches",
     "outputs_folder",
     "pack_bayer",
-    "psnr",
+    "show_path",
+    "split_pairs",
     "unpack_bayer",
     "write_patches",
 ]

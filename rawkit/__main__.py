@@ -1,4 +1,4 @@
-"""The command line: python -m rawkit info | score | denoise | synth."""
+"""The command line: python -m rawkit COMMAND; each command imports what it needs."""
 
 import argparse
 import sys
@@ -59,7 +59,8 @@ def _parser():
 
 
 def _info(args):
-    from .binio import GT_OF, NAMES, open_pairs, open_patches
+    from .binio import open_pairs, open_patches
+    from .places import GT_OF, NAMES
 
     if args.path.is_dir():
         paths = [args.path / name for name in NAMES if (args.path / name).is_file()]
@@ -108,12 +109,11 @@ def _denoise(args):
     from .binio import open_patches, write_patches
 
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
-    from .denoise import denoise_batches, track
-    from .weights import SHIPPED, load_model
+    from .nn import SHIPPED, denoise_batches, load_model
 
     model, _ = load_model(args.weights or SHIPPED)
-    batches = denoise_batches(model, patches, self_ensemble=args.self_ensemble)
-    write_patches(args.out, track(batches, len(patches)))
+    batches = denoise_batches(model, patches, self_ensemble=args.self_ensemble, progress=True)
+    write_patches(args.out, batches)
     print("%s: %d patches" % (args.out, len(patches)))
 
 
@@ -141,8 +141,8 @@ def _synth(args):
 
 
 def _train(args):
-    from .binio import outputs_folder, show_path
-    from .pretrain import pretrain
+    from .nn.pretraining import pretrain
+    from .places import outputs_folder, show_path
 
     folder = args.folder or outputs_folder() / "pretrain"
     path, history = pretrain(
@@ -152,8 +152,8 @@ def _train(args):
 
 
 def _notebooks(args):
-    from .binio import outputs_folder, show_path
-    from .notebooks import run_notebooks
+    from .places import outputs_folder, show_path
+    from .report import run_notebooks
 
     run_notebooks(args.names, args.save)
     result = outputs_folder() / "submit" / "result.bin"

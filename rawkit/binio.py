@@ -1,31 +1,18 @@
-"""Patch files in the competition's format, and where to find and put them.
+"""Patch files in the competition's format.
 
-The format: no header; little-endian uint16; 256 x 256 RGGB patches one after
-the other, row by row.  A patch is 131,072 bytes.
+No header; little-endian uint16; 256 x 256 RGGB patches one after the other, row
+by row.  A patch is 131,072 bytes.
 """
 
-import os
-import tempfile
-from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 
+from .places import GT_OF, TRAIN_INPUT, atomic_file
+
 PATCH_SIZE = 256  # pixels
 PATCH_BYTES = 2 * PATCH_SIZE * PATCH_SIZE
 WHITE_LEVEL = 65535  # DN
-
-TRAIN_INPUT = "competition_train_input.0.2.bin"
-TRAIN_GT = "competition_train_gt.0.2.bin"
-TEST_INPUT = "competition_test_input.0.2.bin"
-TEST_GT = "competition_test_gt.0.2.bin"  # synthetic sets only; the real one was never published
-NAMES = (TRAIN_INPUT, TRAIN_GT, TEST_INPUT, TEST_GT)
-GT_OF = {TRAIN_INPUT: TRAIN_GT, TEST_INPUT: TEST_GT}
-
-ROOT = Path(__file__).resolve().parents[1]  # the checkout
-MEGSTUDIO = Path("/home/megstudio")
-
-Dataset = namedtuple("Dataset", "folder reason")
 
 
 def open_patches(path):
@@ -115,92 +102,6 @@ def _check_patches(path, patches):
         raise ValueError("%s: found %s, expected uint16 (N, 256, 256)" % (path, found))
 
 
-class atomic_file:
-    """A binary file that appears under its name only when it is complete.
-
-    Used as a context manager; an exception inside leaves `path` as it was.
-
-    Parameters
-    ----------
-    path : str or Path
-        Missing folders are made.
-    """
-
-    def __init__(self, path):
-        self.path = Path(path)
-
-    def __enter__(self):
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, self._temporary = tempfile.mkstemp(
-                dir=str(self.path.parent), prefix=".%s." % self.path.name
-            )
-        except OSError as error:
-            raise OSError(
-                "%s: found a folder that cannot be written (%s), expected a writable one"
-                % (self.path, error.strerror)
-            ) from None
-        # mkstemp makes private files; a result is as public as any other file
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(self._temporary, 0o666 & ~mask)
-        self._file = os.fdopen(handle, "wb")
-        return self._file
-
-    def __exit__(self, kind, value, traceback):
-        try:
-            if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None:
-                os.replace(self._temporary, str(self.path))
-        finally:
-            if os.path.exists(self._temporary):
-                os.unlink(self._temporary)
-
-
-def _from_root(folder):
-    """A folder named by the user; a relative one counts from the checkout."""
-    return ROOT / Path(folder).expanduser()
-
-
-def find_dataset():
-    """Decide which dataset to use.
-
-    `RAWKIT_DATA` if set (relative: from the checkout), else MegStudio's folder
-    if it exists, else the tiny synthetic set in `data/`.
-
-    Returns
-    -------
-    Dataset : named tuple (folder : Path, reason : str)
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder does not exist or holds no file with a competition name.
-    """
-    chosen, platform = os.environ.get("RAWKIT_DATA"), MEGSTUDIO / "dataset" / "burst_raw"
-    if chosen:
-        folder, reason = _from_root(chosen), "RAWKIT_DATA is set"
-    elif platform.is_dir():
-        folder, reason = platform, "MegStudio's dataset folder exists"
-    else:
-        folder, reason = ROOT / "data", "RAWKIT_DATA is not set: the tiny synthetic set"
-    names = (TRAIN_INPUT, TEST_INPUT)
-    if not any((folder / name).is_file() for name in names):
-        raise FileNotFoundError(
-            "%s (%s): found %s, expected %s"
-            % (
-                folder,
-                reason,
-                "no such file" if folder.is_dir() else "no folder",
-                " or ".join(names),
-            )
-        )
-    return Dataset(folder, reason)
-
-
 def open_pairs(folder, noisy_name=TRAIN_INPUT):
     """Open noisy patches and their ground truth.
 
@@ -228,36 +129,26 @@ def open_pairs(folder, noisy_name=TRAIN_INPUT):
     return noisy, gt
 
 
-def hold_out(count):
-    """How many pairs at the end are kept out of training: a quarter, at most 1024.
+def split_pairs(noisy, gt):
+    """Keep the last pairs out of training: a quarter of them, at most 1024.
 
     Of the competition's 8192 pairs these are the last 1024, as its finalists did.
+    From two pairs on at least one is held out; a single pair is for training.
 
-    Examples
-    --------
-    >>> hold_out(8192), hold_out(32)
-    (1024, 8)
-    """
-    return min(count // 4, 1024)
-
-
-def outputs_folder():
-    """Where everything that the suite writes goes; made when first written to.
-
-    `RAWKIT_OUTPUTS` if set (relative: from the checkout), else MegStudio's
-    workspace if it exists, else `outputs/` in the checkout.
+    Parameters
+    ----------
+    noisy, gt : arrays, shape (N, 256, 256)
 
     Returns
     -------
-    Path
+    training, held_out : tuples (noisy, gt), views of the arrays given
+
+    Examples
+    --------
+    >>> pairs = np.zeros((2, 32, 256, 256), "u1")
+    >>> [len(noisy) for noisy, gt in split_pairs(*pairs)]
+    [24, 8]
     """
-    chosen, platform = os.environ.get("RAWKIT_OUTPUTS"), MEGSTUDIO / "workspace"
-    if chosen:
-        return _from_root(chosen)
-    return platform if platform.is_dir() else ROOT / "outputs"
-
-
-def show_path(path):
-    """A path as text, relative to the checkout where it lies inside."""
-    path = Path(path).resolve()
-    return str(path.relative_to(ROOT)) if ROOT in path.parents else str(path)
+    count = len(noisy)
+    first = count - min(max(count // 4, count > 1), 1024)
+    return (noisy[:first], gt[:first]), (noisy[first:], gt[first:])

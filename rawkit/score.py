@@ -81,26 +81,3 @@ def megcup_score(pred, gt):
     """
     mean = normalized_l1(pred, gt).mean()
     return float(5 * np.log10(100 / mean)) if mean > 0 else float("inf")
-
-
-def psnr(pred, gt, peak=65535.0):
-    """Peak signal-to-noise ratio of each patch.
-
-    Parameters
-    ----------
-    pred, gt : arrays, shape (N, H, W), any real dtype
-    peak : float
-        The largest possible value, in the same unit (DN by default).
-
-    Returns
-    -------
-    ndarray, shape (N,), float64, in dB; infinity where pred equals gt
-
-    Examples
-    --------
-    >>> psnr(np.zeros((1, 2, 2)), np.full((1, 2, 2), 6553.5)).round(6).tolist()
-    [20.0]
-    """
-    mse = np.array([np.square(p - g).mean() for p, g in _patch_pairs(pred, gt)])
-    with np.errstate(divide="ignore"):
-        return 10 * np.log10(peak**2 / mse)

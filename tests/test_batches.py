@@ -3,9 +3,10 @@ import random
 import numpy as np
 import pytest
 
-from rawkit.batches import PairBatches, SyntheticBatches
-from rawkit.estimate import estimate_blind, line_variance
-from rawkit.synth import clean_patches
+from rawkit.nn import batches as nn_batches
+from rawkit.nn.batches import PairBatches, SyntheticBatches
+from rawkit.noise import estimate_blind, line_variance
+from rawkit.synth import Sensor, clean_patches
 
 
 @pytest.fixture
@@ -86,6 +87,14 @@ def test_the_line_given_is_the_noise_that_was_added(scenes):
                 ratios.append(np.mean(residual**2 / variance))
     assert len(ratios) > 30
     assert abs(np.median(ratios) - 1) < 0.03
+
+
+def test_row_noise_and_quantisation_count_once_in_the_line_given(scenes, monkeypatch):
+    coarse = Sensor(10, 500.0, 65472.0, 20.0, 15.0, 12.0, np.ones(4), 0.0)
+    monkeypatch.setattr(nn_batches, "random_sensor", lambda rng: coarse)
+    _, line, _ = next(SyntheticBatches(scenes, 2, 64, line_error=0.0, blind_share=0.0))
+    dark = 15.0**2 + 12.0**2 + 64.0**2 / 12
+    np.testing.assert_allclose(line[:, 0] * 500 + line[:, 1], dark, rtol=1e-4)
 
 
 def test_half_of_the_lines_are_estimated_from_the_crop_itself(scenes):

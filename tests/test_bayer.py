@@ -34,9 +34,9 @@ def test_unpack_inverts_pack_and_keeps_dtype(rng, lead):
 
 
 def test_packing_works_on_tensors_alike(rng):
-    from rawkit import device  # noqa: F401
+    import megengine
 
-    import megengine  # isort: skip
+    import rawkit.nn  # noqa: F401
 
     bayer = rng.random((2, 4, 6), dtype=np.float32)
     packed = pack_bayer(megengine.Tensor(bayer))

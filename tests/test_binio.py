@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from rawkit import binio, find_dataset, open_patches, outputs_folder, write_patches
+from rawkit import binio, open_pairs, open_patches, places, split_pairs, write_patches
 
 
 def test_what_is_written_is_read_back(tmp_path, patches):
@@ -79,48 +79,22 @@ def test_big_endian_arrays_are_written_little_endian(tmp_path, patches):
     np.testing.assert_array_equal(open_patches(path), patches)
 
 
-def test_the_dataset_is_found_and_the_reason_told(tmp_path, monkeypatch, patches):
-    monkeypatch.setattr(binio, "MEGSTUDIO", tmp_path / "megstudio")
-    assert find_dataset() == (binio.ROOT / "data", "RAWKIT_DATA is not set: the tiny synthetic set")
-
-    platform = tmp_path / "megstudio" / "dataset" / "burst_raw"
-    write_patches(platform / binio.TEST_INPUT, patches)
-    assert find_dataset().folder == platform
-
-    write_patches(tmp_path / "mine" / binio.TRAIN_INPUT, patches)
-    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path / "mine"))
-    assert find_dataset() == (tmp_path / "mine", "RAWKIT_DATA is set")
+@pytest.mark.parametrize(
+    "count, held_out", [(1, 0), (2, 1), (3, 1), (4, 1), (5, 1), (32, 8), (8192, 1024)]
+)
+def test_the_last_pairs_are_held_out_and_none_is_lost(count, held_out):
+    noisy = np.arange(count)
+    training, held = split_pairs(noisy, -noisy)
+    assert len(held[0]) == held_out
+    np.testing.assert_array_equal(np.concatenate([training[0], held[0]]), noisy)
+    np.testing.assert_array_equal(np.concatenate([training[1], held[1]]), -noisy)
 
 
-def test_relative_folders_count_from_the_checkout(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RAWKIT_DATA", "data")
-    monkeypatch.setenv("RAWKIT_OUTPUTS", "elsewhere")
-    assert find_dataset().folder == binio.ROOT / "data"
-    assert outputs_folder() == binio.ROOT / "elsewhere"
-
-
-def test_a_dataset_folder_without_data_is_named(monkeypatch, tmp_path):
-    for folder, words in ((tmp_path, "no such file"), (tmp_path / "none", "no folder")):
-        monkeypatch.setenv("RAWKIT_DATA", str(folder))
-        with pytest.raises(FileNotFoundError, match="RAWKIT_DATA is set.*found " + words):
-            find_dataset()
-
-
-def test_outputs_go_to_megstudios_workspace_where_it_exists(monkeypatch, tmp_path):
-    monkeypatch.delenv("RAWKIT_OUTPUTS")
-    monkeypatch.setattr(binio, "MEGSTUDIO", tmp_path)
-    assert outputs_folder() == binio.ROOT / "outputs"
-    (tmp_path / "workspace").mkdir()
-    assert outputs_folder() == tmp_path / "workspace"
-
-
-def test_importing_rawkit_is_light():
-    program = "import sys, rawkit; print([m for m in sys.modules if m in %r])" % (
-        ["megengine", "matplotlib", "PIL", "skimage"],
-    )
-    found = subprocess.check_output([sys.executable, "-c", program], cwd=str(binio.ROOT))
-    assert found.decode().strip() == "[]"
+def test_pairs_of_different_number_are_named(tmp_path, patches):
+    write_patches(tmp_path / places.TRAIN_INPUT, patches)
+    write_patches(tmp_path / places.TRAIN_GT, patches[:2])
+    with pytest.raises(ValueError, match="found 2 patches, expected 3 as in"):
+        open_pairs(tmp_path)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
@@ -139,7 +113,7 @@ def test_reading_a_gigabyte_holds_none_of_it(tmp_path):
         print(len(patches), total, (anonymous() - before) // 1024)
     """
     found = subprocess.check_output(
-        [sys.executable, "-c", program, str(path)], cwd=str(binio.ROOT)
+        [sys.executable, "-c", program, str(path)], cwd=str(places.ROOT)
     ).decode()
     count, total, grown = map(int, found.split())
     assert (count, total) == (8192, 0)

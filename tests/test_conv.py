@@ -1,4 +1,4 @@
-"""rawkit.conv against float64 and MegEngine's own operators, on every path."""
+"""rawkit.nn.conv against float64 and MegEngine's own operators, on every path."""
 
 import gc
 import os
@@ -6,21 +6,20 @@ import subprocess
 import sys
 import threading
 
+import megengine as mge
+import megengine.functional as F
+import megengine.module as M
+import megengine.optimizer
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from megengine.autodiff import GradManager
+from megengine.utils.module_stats import module_stats
 
-from rawkit import conv
-from rawkit.conv import Conv2d, ConvTranspose2d, LeakyReLU, ReLU, fused, onednn, threads
-from rawkit.conv.graph import Tape
-
-import megengine as mge  # isort: skip
-import megengine.functional as F  # isort: skip
-import megengine.module as M  # isort: skip
-import megengine.optimizer  # isort: skip
-from megengine.autodiff import GradManager  # isort: skip
-from megengine.utils.module_stats import module_stats  # isort: skip
+from rawkit.nn import conv
+from rawkit.nn.conv import Conv2d, ConvTranspose2d, LeakyReLU, ReLU, fused, onednn, threads
+from rawkit.nn.conv.graph import Tape
 
 TOLERANCE = 1e-5  # largest difference over largest value
 FAST = ["onednn", "numpy"]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rawkit.binio import ROOT
+from rawkit.places import ROOT
 
 tomllib = pytest.importorskip("tomllib" if sys.version_info >= (3, 11) else "tomli")
 

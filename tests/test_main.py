@@ -4,10 +4,10 @@ import sys
 import numpy as np
 import pytest
 
-from rawkit import binio, megcup_score, open_patches, write_patches
+from rawkit import megcup_score, open_patches, places, write_patches
 from rawkit.__main__ import main
-from rawkit.model import Baseline
-from rawkit.weights import save_model
+from rawkit.nn.networks import Baseline
+from rawkit.nn.weights import save_model
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_denoise_writes_a_whole_file(capsys, files):
 def test_info_tells_what_is_there(capsys, files):
     assert main(["info", str(files / "noisy.bin")]) == 0
     assert "noisy.bin: 3 patches of 256 x 256 uint16, 0.4 MiB" in capsys.readouterr().out
-    assert main(["info", str(binio.ROOT / "data")]) == 0
+    assert main(["info", str(places.ROOT / "data")]) == 0
     out = capsys.readouterr().out
     assert "competition_train_input.0.2.bin: 32 patches" in out
     assert "competition_test_gt.0.2.bin: 16 patches" in out
@@ -76,8 +76,8 @@ def test_faults_are_named(capsys, files, patches):
 
 
 def test_a_dataset_whose_files_do_not_fit_is_named(capsys, tmp_path, patches):
-    write_patches(tmp_path / binio.TRAIN_INPUT, patches)
-    write_patches(tmp_path / binio.TRAIN_GT, patches[:2])
+    write_patches(tmp_path / places.TRAIN_INPUT, patches)
+    write_patches(tmp_path / places.TRAIN_GT, patches[:2])
     assert main(["info", str(tmp_path)]) == 2
     assert "found 2 patches, expected 3" in capsys.readouterr().err
 
@@ -96,6 +96,6 @@ def test_a_network_that_answers_nan_leaves_the_old_result(capsys, files):
 
 def test_it_runs_as_a_program(files):
     command = [sys.executable, "-m", "rawkit", "score", files / "none.bin", files / "gt.bin"]
-    found = subprocess.run(command, cwd=str(binio.ROOT), stderr=subprocess.PIPE)
+    found = subprocess.run(command, cwd=str(places.ROOT), stderr=subprocess.PIPE)
     assert found.returncode == 2
     assert found.stderr.decode().count("\n") == 1

@@ -7,11 +7,11 @@ import nbformat
 import numpy as np
 import pytest
 
-from rawkit import binio, open_patches, write_patches
-from rawkit.model import Baseline
-from rawkit.notebooks import NOTEBOOKS, execute
+from rawkit import open_patches, places, write_patches
+from rawkit.nn.networks import Baseline
+from rawkit.nn.weights import save_model
+from rawkit.report.execution import NOTEBOOKS, execute
 from rawkit.synth import write_dataset
-from rawkit.weights import save_model
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
 FEW_STEPS = "STEPS = 3\nFINE_TUNE_STEPS = 2\nSEEDS = (1,)\nBATCH_SIZE = 2\n"
@@ -74,8 +74,8 @@ def test_the_full_setting_runs_on_another_dataset(settings, choice, name):
 
 
 def test_04_needs_no_ground_truth_and_the_others_name_it(settings, choice, tmp_path, dataset):
-    noisy = np.array(open_patches(dataset / binio.TEST_INPUT))
-    write_patches(tmp_path / "alone" / binio.TEST_INPUT, noisy)
+    noisy = np.array(open_patches(dataset / places.TEST_INPUT))
+    write_patches(tmp_path / "alone" / places.TEST_INPUT, noisy)
     settings.setenv("RAWKIT_DATA", str(tmp_path / "alone"))
     error, text = run("04", choice)
     assert error is None
@@ -85,7 +85,7 @@ def test_04_needs_no_ground_truth_and_the_others_name_it(settings, choice, tmp_p
     for name in ("02", "03"):
         error, _ = run(name)
         assert "FileNotFoundError" in error
-        assert "%s: found no file" % binio.TRAIN_INPUT in error
+        assert "%s: found no file" % places.TRAIN_INPUT in error
 
 
 def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
@@ -96,7 +96,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     (places / "workspace").mkdir(parents=True)
     (places / "dataset").mkdir()
     (places / "dataset" / "burst_raw").symlink_to(dataset)
-    changes = "import pathlib, rawkit.binio\nrawkit.binio.MEGSTUDIO = pathlib.Path(%r)\n"
+    changes = "import pathlib, rawkit.places\nrawkit.places.MEGSTUDIO = pathlib.Path(%r)\n"
     error, text = run("04", changes % str(places) + choice)
     assert error is None
     assert "MegStudio's dataset folder exists" in text
@@ -104,7 +104,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
 
 
 def test_04_without_weights_says_which_notebook_to_run(settings, tmp_path):
-    hide = "import pathlib, rawkit.weights as w\n"
+    hide = "import pathlib, rawkit.nn.weights as w\n"
     hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
     error, _ = run("04", hide)
     assert "found no weights; run notebook 02 first" in error

@@ -1,10 +1,9 @@
+import megengine
+import megengine.optimizer
 import numpy as np
 import pytest
 
-from rawkit.optimizer import FlatAdam
-
-import megengine  # isort: skip
-import megengine.optimizer  # isort: skip
+from rawkit.nn.optimizer import FlatAdam
 
 SHAPES = (3, 2, 3, 3), (1, 3, 1, 1), (5,)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from rawkit.runs import FIELDS, find_run, read_runs, write_runs
+from rawkit.nn.runs import FIELDS, find_run, read_runs, write_runs
 
 RUN = {
     "row": 'a "quoted", row',

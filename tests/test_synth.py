@@ -6,11 +6,12 @@ import os
 import numpy as np
 import pytest
 
-from rawkit import binio, megcup_score, open_patches, scenes, sources, synth
+from rawkit import megcup_score, open_patches, places, synth
+from rawkit.synth import datasets, optics, photographs, sources
 
 
 def read_table(folder):
-    with open(str(folder / synth.CSV_NAME), newline="") as file:
+    with open(str(folder / datasets.CSV_NAME), newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -25,18 +26,18 @@ def dataset(tmp_path_factory):
 
 def test_files_have_the_competition_format(dataset):
     for name, count in [
-        (binio.TRAIN_INPUT, 6),
-        (binio.TRAIN_GT, 6),
-        (binio.TEST_INPUT, 3),
-        (binio.TEST_GT, 3),
+        (places.TRAIN_INPUT, 6),
+        (places.TRAIN_GT, 6),
+        (places.TEST_INPUT, 3),
+        (places.TEST_GT, 3),
     ]:
         assert open_patches(dataset / name).shape == (count, 256, 256)
     assert 3 < megcup_score(
-        open_patches(dataset / binio.TRAIN_INPUT), open_patches(dataset / binio.TRAIN_GT)
+        open_patches(dataset / places.TRAIN_INPUT), open_patches(dataset / places.TRAIN_GT)
     )
     rows = read_table(dataset)
     assert [row["index"] for row in rows] == [str(i) for i in range(9)]
-    assert list(rows[0]) == synth.CSV_FIELDS
+    assert list(rows[0]) == datasets.CSV_FIELDS
 
 
 def test_same_bytes_for_any_number_of_workers(dataset, tmp_path):
@@ -48,13 +49,13 @@ def test_same_bytes_for_any_number_of_workers(dataset, tmp_path):
 def test_another_seed_split_or_index_gives_another_scene():
     first = {}
     for key in [("train", 0, 0), ("train", 0, 1), ("train", 1, 0), ("test", 0, 0)]:
-        noisy, _, _ = synth.make_pair(*key)
+        noisy, _, _ = datasets.make_pair(*key, [], synth.MIXED)
         first[noisy.tobytes()] = key
     assert len(first) == 4
 
 
 def test_codes_and_truth_of_the_table_fit_the_patches(dataset):
-    noisy = open_patches(dataset / binio.TRAIN_INPUT)
+    noisy = open_patches(dataset / places.TRAIN_INPUT)
     for row, patch in zip(read_table(dataset), noisy):
         if float(row["shot_noise_Gr"]) == float(row["shot_noise_R"]):  # no digital gain
             assert np.all(patch % (65536 >> int(row["bits"])) == 0)
@@ -62,8 +63,8 @@ def test_codes_and_truth_of_the_table_fit_the_patches(dataset):
 
 
 def test_noise_has_mean_zero_against_the_ground_truth(dataset):
-    noisy = open_patches(dataset / binio.TRAIN_INPUT)
-    gt = open_patches(dataset / binio.TRAIN_GT)
+    noisy = open_patches(dataset / places.TRAIN_INPUT)
+    gt = open_patches(dataset / places.TRAIN_GT)
     for patch, truth in zip(noisy, gt):
         residual = patch.astype(np.float64) - truth
         blocks = residual.reshape(16, 16, 16, 16).mean((1, 3))
@@ -110,18 +111,18 @@ def test_soft_optics_are_softer_than_sharp_ones():
 
 
 def test_unprocessing_is_monotone_and_keeps_black_and_white():
-    table = scenes._linear_light()
+    table = photographs._linear_light()
     assert table[0] < 1e-9 and abs(table[-1] - 1) < 1e-6 and (np.diff(table) > 0).all()
 
 
 def test_blur_keeps_light_and_has_the_stated_width():
     point = np.zeros((41, 41, 1), np.float32)
     point[20, 20] = 1
-    spread = scenes.blur(point, 2.0)[..., 0]
+    spread = optics.blur(point, 2.0)[..., 0]
     y = np.arange(41) - 20
     assert abs(spread.sum() - 1) < 1e-5
     assert abs((spread.sum(1) * y**2).sum() - 4) < 0.15
-    assert scenes.blur(point, 0.0) is point
+    assert optics.blur(point, 0.0) is point
 
 
 @pytest.fixture
@@ -142,8 +143,8 @@ def photo_folder(tmp_path):
 
 def test_unusable_photographs_are_skipped_with_a_line_each(photo_folder):
     lines = []
-    photos = scenes.load_photos(sorted(photo_folder.iterdir()), report=lines.append)
-    assert len(photos) == 1 and photos[0].mode == "RGB"
+    usable = photographs.usable_photographs(sorted(photo_folder.iterdir()), report=lines.append)
+    assert [path.name for path in usable] == ["good.png"]
     assert len(lines) == 4 and all("skipped" in line for line in lines)
     assert "CMYK" in " ".join(lines) and "40 x 40" in " ".join(lines)
 
@@ -166,6 +167,59 @@ def test_own_photographs_are_split_and_used(photo_folder, tmp_path, capsys):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         synth.write_dataset(tmp_path / "none", 1, 0, 1, photos=tmp_path / "nowhere")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_split_without_photographs_is_an_error_not_another_kind_of_scene(tmp_path):
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(pixels).save(str(tmp_path / "photos" / "one.png"))
+    (own,) = [s for s in sources.SPLITS if sources.photo_files(s, tmp_path / "photos")]
+    for other in set(sources.SPLITS) - {own}:
+        with pytest.raises(ValueError, match="no usable photograph of the split %r" % other):
+            synth.write_dataset(tmp_path / "x", 1, 1, 0, photos=tmp_path / "photos",
+                                train_split=own, test_split=other)  # fmt: skip
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_photograph_too_large_to_hold_is_skipped(photo_folder, monkeypatch):
+    lines, name = [], photo_folder / "good.png"
+    monkeypatch.setattr(photographs, "MAX_PIXELS", 1000)
+    assert photographs.usable_photographs([name], report=lines.append) == []
+    assert "too large" in lines[0]
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 1000)  # what PIL calls a bomb
+    assert photographs.usable_photographs([name], report=lines.append) == []
+    assert "far too many pixels" in lines[1]
+
+
+def test_a_set_is_replaced_as_a_whole(tmp_path):
+    synth.write_dataset(tmp_path, 2, 1, 3, workers=1)
+    synth.write_dataset(tmp_path, 1, 0, 4, workers=1, overwrite=True)
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == sorted([places.TRAIN_INPUT, places.TRAIN_GT, datasets.CSV_NAME])
+    assert len(synth.read_parameters(tmp_path, places.TRAIN_INPUT)) == 1
+    assert synth.read_parameters(tmp_path, places.TEST_INPUT) is None
+
+
+def test_an_overwrite_that_fails_leaves_the_old_set(tmp_path):
+    synth.write_dataset(tmp_path, 1, 1, 3, workers=1)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        synth.write_dataset(tmp_path, 1, 1, 4, workers=1, overwrite=True, progress=fail)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "", "\xff\xfe"])
+def test_a_table_of_another_kind_is_named(tmp_path, text):
+    (tmp_path / datasets.CSV_NAME).write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match="true_parameters.csv: found no such table"):
+        synth.read_parameters(tmp_path, places.TRAIN_INPUT)
 
 
 def test_bad_parameters_are_named_and_existing_data_survives(dataset, tmp_path):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from rawkit.view import compare, explore, paint_error, paint_residual
-from rawkit.view.explorer import noise_level
 
 
 @pytest.fixture
@@ -129,9 +128,16 @@ def test_sorts_by_errors_read_elsewhere(scenes, denoisers):
 
 
 def test_sorts_by_noise_and_brightness(scenes, denoisers):
-    explorer = explore(scenes[0], denoisers)
+    measured = []
+
+    def noise(patch):
+        measured.append(patch)
+        return [5.0, 9.0, 2.0][len(measured) - 1]
+
+    explorer = explore(scenes[0], denoisers, noise=noise)
+    assert len(measured) == 1 and "estimated noise 5 DN" in explorer.text.value
     explorer.order.value = "most noise"
-    assert explorer.index == 1
+    assert explorer.index == 1 and len(measured) == 3, "each patch is measured once"
     explorer.patch.value = 2
     assert explorer.index == 2
     explorer.order.value = "darkest"
@@ -145,6 +151,7 @@ def test_without_reference_error_views_are_gone_and_it_says_why(scenes, denoiser
     assert "removed by model" in views and "reference" not in views
     assert not any(view.startswith("error") for view in views)
     assert "no reference" in explorer.text.value
+    assert "most noise" not in explorer.order.options
 
 
 def test_a_failing_denoiser_says_so_and_recovers(scenes, denoisers):
@@ -156,11 +163,6 @@ def test_a_failing_denoiser_says_so_and_recovers(scenes, denoisers):
     assert explorer.slider is None
     explorer.right.value = "slow"
     assert explorer.slider.labels == ["input", "slow"]
-
-
-def test_noise_level_finds_the_noise(rng):
-    flat = 10000 + rng.standard_normal((256, 256)) * 500
-    assert noise_level(flat) == pytest.approx(5, rel=0.03)
 
 
 def test_reads_only_what_is_shown(scenes, denoisers, tmp_path):

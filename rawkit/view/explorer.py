@@ -28,7 +28,7 @@ STOPS = range(-2, 5)  # exposure, in photographic stops
 FILE_ORDER, WORST, NOISIEST, DARKEST = "file order", "worst error", "most noise", "darkest"
 
 
-def explore(noisy, denoisers, gt=None, errors=None, start=0):
+def explore(noisy, denoisers, gt=None, errors=None, noise=None, start=0):
     """Look at patches one by one, denoised on the fly.
 
     Parameters
@@ -38,10 +38,12 @@ def explore(noisy, denoisers, gt=None, errors=None, start=0):
     denoisers : dict of str to function (1, H, W) -> (1, H, W), both in DN
         Called for one patch when first chosen; the first one is chosen at the start.
     gt : array, shape (N, H, W), DN, optional
-        Without it there are no error views, and patches sort by estimated noise.
+        Without it there are no error views.
     errors : array, shape (N,), optional
         The error of each patch in the whole set, as an earlier run wrote it; used to
         sort by it and to tell where a patch stands.
+    noise : function (H, W) -> float, DN, optional
+        The noise of a patch, to sort by and to show; called when first needed.
     start : int
         The patch shown first.
 
@@ -54,7 +56,7 @@ def explore(noisy, denoisers, gt=None, errors=None, start=0):
     ValueError
         For other shapes, or no denoiser.
     """
-    return Explorer(noisy, denoisers, gt, errors, start)
+    return Explorer(noisy, denoisers, gt, errors, noise, start)
 
 
 class Explorer:
@@ -68,9 +70,10 @@ class Explorer:
         What is shown now; None if a denoiser failed.
     """
 
-    def __init__(self, noisy, denoisers, gt=None, errors=None, start=0):
+    def __init__(self, noisy, denoisers, gt=None, errors=None, noise=None, start=0):
         _check(noisy, denoisers, gt, errors, start)
         self.noisy, self.denoisers, self.gt, self.errors = noisy, dict(denoisers), gt, errors
+        self._noise = noise and functools.lru_cache(None)(lambda i: float(noise(noisy[i])))
         self.slider = None
         self._denoised = functools.lru_cache(KEPT)(self._denoise)
         self._ranks = functools.lru_cache(None)(self._rank)
@@ -107,9 +110,8 @@ class Explorer:
         if self.gt is not None:
             views += [REFERENCE] + ["error of " + name for name in views]
         views += ["removed by " + name for name in self.denoisers]
-        orders = [FILE_ORDER, NOISIEST, DARKEST]
-        if self.errors is not None:
-            orders.insert(1, WORST)
+        orders = [FILE_ORDER, DARKEST]
+        orders += [WORST] * (self.errors is not None) + [NOISIEST] * (self._noise is not None)
 
         first = next(iter(self.denoisers))
         middle, right = (NOTHING, first) if self.gt is None else (first, REFERENCE)
@@ -175,7 +177,7 @@ class Explorer:
         if order == WORST:
             return np.argsort(-np.asarray(self.errors), kind="stable")
         if order == NOISIEST:
-            return np.argsort([-noise_level(patch) for patch in self.noisy], kind="stable")
+            return np.argsort([-self._noise(i) for i in range(len(self.noisy))], kind="stable")
         if order == DARKEST:
             return np.argsort([np.mean(patch) for patch in self.noisy], kind="stable")
         return np.arange(len(self.noisy))
@@ -238,8 +240,9 @@ class Explorer:
         parts = [
             "<b>patch %d</b> of %d" % (index, len(self.noisy)),
             "mean %.0f DN" % np.mean(noisy),
-            "estimated noise %.0f DN" % (noise_level(noisy) * np.sqrt(max(np.mean(noisy), 1))),
         ]
+        if self._noise is not None:
+            parts.append("estimated noise %.0f DN" % self._noise(index))
         if self.errors is not None:
             errors = np.asarray(self.errors)
             place = 1 + np.count_nonzero(errors > errors[index])
@@ -250,29 +253,6 @@ class Explorer:
         if self.gt is None:
             parts.append("no reference in this set, so no error views")
         return " &middot; ".join(parts)
-
-
-def noise_level(bayer):
-    """A robust estimate of the noise in one patch, from the finest diagonal detail.
-
-    Parameters
-    ----------
-    bayer : array, shape (H, W), DN
-
-    Returns
-    -------
-    float, sqrt(DN)
-        The standard deviation over the root of the mean, as in `normalized_l1`.
-        Fine texture counts as noise.
-
-    References
-    ----------
-    Donoho, Johnstone: "Ideal spatial adaptation by wavelet shrinkage",
-    Biometrika 1994 (the median of the finest detail).
-    """
-    green = np.asarray(bayer[0::2, 1::2], np.float64)
-    detail = (green[:-1, :-1] - green[1:, :-1] - green[:-1, 1:] + green[1:, 1:]) / 2
-    return float(np.median(np.abs(detail)) / 0.6745 / np.sqrt(max(np.mean(bayer), 1)))
 
 
 def _scales(views):

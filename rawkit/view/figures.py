@@ -80,7 +80,7 @@ def error_map(pred, gt):
     Returns
     -------
     ndarray, shape (H, W), float64, sqrt(DN)
-        |pred - gt| / sqrt(mean gt); not clipped.
+        |pred - gt| / sqrt(mean gt); not clipped.  A mean below 1 DN counts as 1.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def error_map(pred, gt):
     [[1.0, 1.0], [1.0, 1.0]]
     """
     pred, gt = np.asarray(pred, np.float64), np.asarray(gt, np.float64)
-    return np.abs(pred - gt) / np.sqrt(gt.mean())
+    return np.abs(pred - gt) / np.sqrt(max(gt.mean(), 1))
 
 
 def residual_map(noisy, pred):

@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from rawkit import binio, megcup_score, open_patches, sensor, sources, synth
-from rawkit.estimate import estimate_blind, estimate_pairs, line_variance
+from rawkit import megcup_score, open_patches, places, synth
+from rawkit.noise import estimate_blind, estimate_pairs, line_variance
 
 
 def milliseconds(function, repeats):
@@ -32,11 +32,13 @@ def speed():
     crops = np.ascontiguousarray(scenes[:, 80:176, 80:176])
 
     def one_batch():
-        sensor.expose(crops, [sensor.random_sensor(rng) for _ in crops], rng)
+        for crop in crops:
+            synth.expose(crop, synth.random_sensor(rng), rng)
 
     one_batch()
     print("16 random sensors expose 16 crops of 96 x 96:", milliseconds(one_batch, 100))
-    noisy, gt = sensor.expose(scenes, [sensor.random_sensor(rng) for _ in scenes], rng)
+    shots = [synth.expose(scene, synth.random_sensor(rng), rng) for scene in scenes]
+    noisy, gt = (np.array(frames) for frames in zip(*shots))
     print("blind estimate, a patch alone:", milliseconds(lambda: estimate_blind(noisy[0]), 50))
     print("blind estimate, 16 patches:", milliseconds(lambda: estimate_blind(noisy), 20))
     print("pair estimate, 16 patches:", milliseconds(lambda: estimate_pairs(noisy, gt), 5))
@@ -50,14 +52,14 @@ def speed():
 
 def errors(number=600):
     """Distribution of the estimators' errors over scenes that trained nothing."""
-    photos = synth.scenes.load_photos(sources.photo_files("test"))
+    photographs = synth.photo_files("test")
     rows = []
     for i in range(number):
-        rng = sources.scene_rng("test", 4, i)
-        scene, source, _ = synth.clean_patch(rng, photos, synth.MIXED)
-        s = sensor.random_sensor(rng)
-        noisy, gt = sensor.expose(scene, s, rng)
-        slopes, dark = sensor.plane_noise(s)
+        rng = synth.scene_rng("test", 4, i)
+        scene, source, _ = synth.make_mosaic(rng, synth.MIXED, photographs)
+        s = synth.random_sensor(rng)
+        noisy, gt = synth.expose(scene, s, rng)
+        slopes, dark = synth.plane_noise(s)
         pair, blind = estimate_pairs(noisy[None], gt[None]), estimate_blind(noisy)
         levels = np.quantile(gt, [0.1, 0.5, 0.9])
         true = slopes.mean() * (levels - s.black_level) + dark.mean()
@@ -91,7 +93,9 @@ def scores(number=1024):
         for split in ("validation", "test"):
             with tempfile.TemporaryDirectory() as folder:
                 synth.write_dataset(folder, number, 0, 7, preset=preset, train_split=split)
-                pair = [open_patches(Path(folder) / n) for n in (binio.TRAIN_INPUT, binio.TRAIN_GT)]
+                pair = [
+                    open_patches(Path(folder) / n) for n in (places.TRAIN_INPUT, places.TRAIN_GT)
+                ]
                 print("%s, %s: untouched %.3f" % (preset, split, megcup_score(*pair)), end=", ")
                 gt = pair[1].reshape(number, 128, 2, 128, 2).mean((1, 3)) / 65535
                 print("planes", gt.mean(0).ravel().round(4), "±", gt.std(0).ravel().round(4))

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from rawkit import binio, open_patches, view
-from rawkit.denoise import denoise
-from rawkit.model import Baseline, BlindUNet
+from rawkit import open_patches, places, view
+from rawkit.nn import denoise
+from rawkit.nn.networks import Baseline, BlindUNet
 
 DRIVER = Path(__file__).resolve().with_name("bench_view.js")
 ZOOM = 3
@@ -30,7 +30,9 @@ REPEATS = 5
 
 def load():
     """Noisy, half denoised and gt of the test set that comes with the suite."""
-    noisy, gt = (open_patches(binio.ROOT / "data" / n) for n in (binio.TEST_INPUT, binio.TEST_GT))
+    noisy, gt = (
+        open_patches(places.ROOT / "data" / n) for n in (places.TEST_INPUT, places.TEST_GT)
+    )
     pred = np.uint16(np.round(gt + 0.3 * (noisy.astype(np.float64) - gt)))
     return noisy, pred, gt
 

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rawkit import open_patches
-from rawkit.batches import PairBatches
+from rawkit.nn.batches import PairBatches
 
 # The U-Net, one line a layer.  "c" is a convolution of kernel k and stride s, "d" a
 # depthwise one, "u" an up-sampling one; "a" a LeakyReLU(0.125); "(" keeps the value,
@@ -63,14 +63,13 @@ def run_layers(found, x):
 
 def megengine_variant(variant, network):
     """(train step, predict), functions of batches of NumPy arrays."""
-    from rawkit import conv, device  # noqa: F401
-    from rawkit.bayer import pack_bayer, unpack_bayer
-    from rawkit.optimizer import FlatAdam
-    from rawkit.train import l1_loss
+    import megengine as mge
+    import megengine.functional as F
+    import megengine.module as M
 
-    import megengine as mge  # isort: skip
-    import megengine.functional as F  # isort: skip
-    import megengine.module as M  # isort: skip
+    from rawkit.bayer import pack_bayer, unpack_bayer
+    from rawkit.nn import conv, l1_loss
+    from rawkit.nn.optimizer import FlatAdam
 
     stock = variant.startswith("stock")
     conv.set_conv_path("native" if stock else variant.split()[-1])

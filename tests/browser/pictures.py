@@ -18,14 +18,14 @@ import nbformat
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
-from rawkit import binio, open_patches, view
-from rawkit.binio import atomic_file, show_path
-from rawkit.denoise import denoise
+from rawkit import open_patches, places, view
+from rawkit.nn import denoise
+from rawkit.nn.weights import SHIPPED, load_model
+from rawkit.places import atomic_file, show_path
 from rawkit.score import normalized_l1
-from rawkit.weights import SHIPPED, load_model
 from tests.browser import test_browser as browser
 
-OUT = binio.ROOT / "data" / "pictures"
+OUT = places.ROOT / "data" / "pictures"
 STRIP = (4, 2, 13)  # patches of the test set
 START = 5  # the patch that the explorer shows
 GAP = 8  # pixels
@@ -33,10 +33,10 @@ MAX_BYTES = 2**20  # of all pictures
 CELLS = (
     """
 from pathlib import Path
-from rawkit import binio, open_patches, view
-from rawkit.denoise import denoise
-from rawkit.weights import load_model
-noisy, gt = (open_patches(binio.ROOT / "data" / n) for n in (binio.TEST_INPUT, binio.TEST_GT))
+from rawkit import places, open_patches, view
+from rawkit.nn import denoise
+from rawkit.nn.weights import load_model
+noisy, gt = (open_patches(places.ROOT / "data" / n) for n in (places.TEST_INPUT, places.TEST_GT))
 model, _ = load_model(Path("%s"))
 """,
     'view.explore(noisy, {"denoised": lambda patches: denoise(model, patches)}, gt, start=%d)'
@@ -48,7 +48,9 @@ model, _ = load_model(Path("%s"))
 def before_after(weights):
     """Three patches, each noisy on its left half and denoised on its right half."""
     model, _ = load_model(weights)
-    noisy, gt = (open_patches(binio.ROOT / "data" / n) for n in (binio.TEST_INPUT, binio.TEST_GT))
+    noisy, gt = (
+        open_patches(places.ROOT / "data" / n) for n in (places.TEST_INPUT, places.TEST_GT)
+    )
     side, head = noisy.shape[1], 22
     width = len(STRIP) * side + (len(STRIP) - 1) * GAP
     strip = Image.new("RGB", (width, head + side), "white")

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rawkit import notebooks
+from rawkit import report
 from rawkit.view import compare
 
 HERE = Path(__file__).parent
@@ -241,7 +241,7 @@ def test_report_drags_without_a_server(folder, environment, drive, monkeypatch):
     for name in ("PYTHONPATH", "IPYTHONDIR"):
         monkeypatch.setenv(name, environment[name])
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(folder))
-    monkeypatch.setattr(notebooks, "NOTEBOOKS", folder)
-    (page,) = notebooks.run_notebooks()
+    monkeypatch.setattr(report.execution, "NOTEBOOKS", folder)
+    (page,) = report.run_notebooks()
     assert "Explorer of 3 patches (model)" in page.read_text()
     check_slider(drive(page.as_uri()))

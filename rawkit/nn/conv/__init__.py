@@ -15,14 +15,13 @@ a network run together, inside one `megengine.autodiff.Function`:
 import os
 from collections import OrderedDict, namedtuple
 
-from .. import device  # before MegEngine: see there
-
-import megengine as mge  # isort: skip
-import megengine.functional as F  # isort: skip
-import megengine.module as M  # isort: skip
+import megengine as mge
+import megengine.functional as F
+import megengine.module as M
 from megengine.autodiff import Function
 from megengine.core._imperative_rt import core2
 
+from .. import device
 from . import blas, onednn
 from .graph import Symbol, Tape, Unsupported
 from .threads import tame_polling

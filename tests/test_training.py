@@ -1,10 +1,9 @@
+import megengine
 import numpy as np
 import pytest
 
 from rawkit import normalized_l1
-from rawkit.batches import PairBatches
-from rawkit.model import Baseline
-from rawkit.train import (
+from rawkit.nn import (
     TrainingDiverged,
     l1_loss,
     linear_decay,
@@ -12,9 +11,9 @@ from rawkit.train import (
     train,
     write_log,
 )
-from rawkit.weights import get_weights
-
-import megengine  # isort: skip
+from rawkit.nn.batches import PairBatches
+from rawkit.nn.networks import Baseline
+from rawkit.nn.weights import get_weights
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from .bayer import pack_bayer, unpack_bayer
+from ..bayer import pack_bayer, unpack_bayer
 from .line import FLOOR_GAP, NEAR_WHITE, NoiseLine, black_level_of, fit_lines, physical_lines
 
 PLANE_BLOCK = 8  # pixels of one plane; 64 responses of a filter

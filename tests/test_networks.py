@@ -1,13 +1,12 @@
+import megengine
+import megengine.functional as F
 import numpy as np
 import pytest
 
 from rawkit import pack_bayer, unpack_bayer
-from rawkit.denoise import predict
-from rawkit.model import PARAMETER_BUDGET, Baseline, BlindUNet, count_parameters, measure
-from rawkit.weights import get_weights, load_model, save_model, set_weights, sha256
-
-import megengine  # isort: skip
-import megengine.functional as F  # isort: skip
+from rawkit.nn import predict
+from rawkit.nn.networks import PARAMETER_BUDGET, Baseline, BlindUNet, count_parameters, measure
+from rawkit.nn.weights import get_weights, load_model, save_model, set_weights, sha256
 
 
 @pytest.fixture

@@ -1,24 +1,20 @@
 """The networks: from a noisy mosaic to a clean one.
 
 Every network takes and returns float32 tensors of shape (N, 1, H, W), RGGB
-mosaics in 0-1 (DN / 65536), and works on any even H and W.
+mosaics in 0-1 (DN / 65536); H and W even.  Networks that estimate the noise
+themselves need 48 x 48 pixels for it.
 """
 
 import logging
 
+import megengine
+import megengine.functional as F
+import megengine.module as M
 import numpy as np
 
-from . import device  # noqa: F401  (before MegEngine: see there)
-from .bayer import SCALE, pack_bayer, unpack_bayer
+from ..bayer import SCALE, pack_bayer, unpack_bayer
+from ..noise import estimate_blind, gat, inverse_gat
 from .conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
-from .estimate import estimate_blind
-
-import megengine  # isort: skip
-import megengine.functional as F  # isort: skip
-import megengine.module as M  # isort: skip
-
-LEAST_SLOPE = 0.1  # DN; of shot noise, in the transform
-MOST_READ_ELECTRONS = 300.0  # read noise over slope, in the transform
 
 PARAMETER_BUDGET = 100000  # the competition's limit
 
@@ -41,8 +37,6 @@ class Baseline(M.Module):
     ----------
     MegCup 2022 (Megvii), RAW denoising, the organisers' baseline.
     """
-
-    takes_line = False
 
     def __init__(self, output_activation=False):
         super().__init__()
@@ -75,21 +69,6 @@ class Block(M.Module):
         return x + self.project(self.act(self.expand(self.depthwise(x))))
 
 
-# The root of the generalized Anscombe transform, continued below TOE by its tangent:
-# where the line is too steep, pixels darker than its zero are kept apart.
-TOE = 0.375
-
-
-def _stabilise(z):
-    above = F.maximum(z, TOE)
-    return 2 * F.sqrt(above) + (z - above) / TOE**0.5
-
-
-def _destabilise(stable):
-    above = F.maximum(stable, 2 * TOE**0.5)
-    return above * above / 4 + (stable - above) * TOE**0.5  # a power would be slow on a CPU
-
-
 class Stabilised(M.Module):
     """Base of networks that work where the noise is uniform.
 
@@ -99,12 +78,9 @@ class Stabilised(M.Module):
 
     References
     ----------
-    Makitalo & Foi: "Optimal Inversion of the Generalized Anscombe Transformation
-    for Poisson-Gaussian Noise", IEEE TIP 2013 (the transform; here its algebraic
-    inverse, as the network learns what is missing).
+    Makitalo, Foi: "Optimal inversion of the generalized Anscombe transformation for
+    Poisson-Gaussian noise", IEEE Trans. Image Processing 2013.
     """
-
-    takes_line = True  # forward can be told the noise parameters
 
     def residual(self, stable):
         """What is noise in packed planes (N, 4, H/2, W/2), in units of its deviation."""
@@ -128,15 +104,9 @@ class Stabilised(M.Module):
             estimate = estimate_blind(bayer.numpy()[:, 0] * np.float32(SCALE))
             line = np.stack([estimate.shot_noise, estimate.intercept], axis=1).astype(np.float32)
             line = megengine.Tensor(line)
-        slope, intercept = (line[:, i].reshape(-1, 1, 1, 1) for i in range(2))
-        # a slope of almost nothing (all pixels clipped, or noise without light) would
-        # make the electrons too many for float32
-        least = F.sqrt(F.maximum(intercept, 0)) / MOST_READ_ELECTRONS
-        slope = F.maximum(slope, F.maximum(least, LEAST_SLOPE))
-        dark = intercept / (slope * slope) + 0.375  # electrons**2
-        electron = slope / SCALE
-        stable = _stabilise(pack_bayer(bayer[:, 0]) / electron + dark)
-        clean = electron * (_destabilise(stable - self.residual(stable)) - dark)
+        line = [line[:, i].reshape(-1, 1, 1, 1) for i in range(2)]
+        stable = gat(pack_bayer(bayer[:, 0]) * SCALE, *line, xp=F)
+        clean = inverse_gat(stable - self.residual(stable), *line, xp=F) / SCALE
         return unpack_bayer(clean).reshape(bayer.shape)
 
 

@@ -1,20 +1,17 @@
 """The training loop, used by the notebooks, the ablations and the long runs alike."""
 
 import hashlib
-import math
 import time
 from collections import namedtuple
 
+import megengine
+import megengine.autodiff
 import numpy as np
 
-from . import device  # noqa: F401  (before MegEngine: see there)
-from .binio import atomic_file, show_path
-from .optimizer import FlatAdam
-from .weights import get_weights, load_arrays, save_arrays
-
-import megengine  # isort: skip
-import megengine.autodiff  # isort: skip
-import megengine.functional as F  # isort: skip
+from ..places import atomic_file, show_path
+from .archive import load_arrays, save_arrays
+from .losses import l1_loss
+from .optimizer import FlatAdam, linear_decay
 
 
 class TrainingDiverged(RuntimeError):
@@ -22,42 +19,6 @@ class TrainingDiverged(RuntimeError):
 
 
 History = namedtuple("History", "losses scores seconds resumed_at")
-
-
-def l1_loss(pred, gt):
-    """Mean absolute error: the published loss.  Tensors (N, 1, H, W), 0-1, to a scalar."""
-    return _absolute(pred - gt).mean()
-
-
-def _absolute(x):
-    return F.maximum(x, -x)  # ten times as fast as F.abs on a CPU
-
-
-def score_loss(pred, gt):
-    """Mean absolute error of each image over the root of its brightness, like the score.
-
-    Parameters
-    ----------
-    pred, gt : tensors, shape (N, 1, H, W), 0-1
-
-    Returns
-    -------
-    scalar tensor
-        The mean of `rawkit.normalized_l1` over the batch, divided by 256 (the root
-        of 65536 DN).  An image of a mean below 1e-4 counts as 1e-4.
-    """
-    brightness = F.maximum(gt.mean(axis=(1, 2, 3)), 1e-4)
-    return (_absolute(pred - gt).mean(axis=(1, 2, 3)) / F.sqrt(brightness)).mean()
-
-
-def linear_decay(step, steps):
-    """Factor on the learning rate: from 1 down to 0 along a line, as published."""
-    return 1 - step / steps
-
-
-def cosine_decay(step, steps):
-    """Factor on the learning rate: a short warm-up, then half a cosine from 1 down to 0."""
-    return min(1, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def train(
@@ -125,7 +86,7 @@ def train(
     run.settings = {
         "network": type(model).__name__,
         "config": model.config,
-        "first_weights": _fingerprint(get_weights(model)),
+        "first_weights": _fingerprint(model),
         "steps": steps,
         "learning_rate": learning_rate,
         "loss": loss.__name__,
@@ -214,10 +175,10 @@ class _Run:
         return len(losses)
 
 
-def _fingerprint(weights):
+def _fingerprint(model):
     digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(weights[name].tobytes())
+    for _, tensor in sorted(model.named_parameters()):
+        digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Clean linear scenes: dead leaves with textures and print, and unprocessed photographs.
+"""Clean linear scenes from random numbers: dead leaves with textures and print.
 
 A scene is linear light, float32 (H, W, 3), about 0-1, before optics and sensor.
 
@@ -8,8 +8,6 @@ Lee, Mumford, Huang: "Occlusion models for natural images: a statistical study o
 a scale-invariant dead leaves model", Int. J. Computer Vision 2001.
 Achddou, Gousseau, Ladjal: "Synthetic images as a regularity prior for image
 restoration neural networks", SSVM 2021.
-Brooks, Mildenhall, Xue, Chen, Sharlet, Barron: "Unprocessing images for learned
-raw denoising", CVPR 2019.
 """
 
 import functools
@@ -175,144 +173,3 @@ def procedural_scene(rng, size):
         canvas += _print_mask(rng, size) * (random_color(rng) - canvas)
     canvas *= light[..., None]
     return canvas
-
-
-def load_photos(files, size=256, report=print):
-    """Read photographs; what cannot be used is skipped with a line each.
-
-    Parameters
-    ----------
-    files : list of Path
-    size : int
-        A usable photograph is at least this wide and high, after enlarging by at most 1.5.
-    report : callable taking a str
-
-    Returns
-    -------
-    list of PIL.Image, mode RGB; may be empty
-    """
-    from PIL import Image
-
-    photos = []
-    for path in files:
-        try:
-            with Image.open(path) as image:
-                image.load()
-                mode, photo = image.mode, image
-        except (OSError, ValueError, SyntaxError) as error:
-            report("%s: skipped, not a readable photograph (%s)" % (path, type(error).__name__))
-            continue
-        if mode not in ("RGB", "L"):
-            report("%s: skipped, found colour mode %s, expected RGB or L" % (path, mode))
-        elif 1.5 * min(photo.size) < size:
-            report("%s: skipped, found %d x %d pixels, too small" % ((path,) + photo.size))
-        else:
-            photos.append(photo.convert("RGB"))
-    return photos
-
-
-def photo_scene(rng, photos, size, scale=(0.4, 1.3)):
-    """Cut a scene from a photograph and bring it back to linear light.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    photos : list of PIL.Image
-    size : int, pixels
-    scale : (low, high)
-        Resampling factor, log-uniform; small ones hide the photograph's own
-        noise and give fine detail, large ones look like soft optics.
-
-    Returns
-    -------
-    ndarray, shape (size, size, 3), float32, linear light in 0-1
-    """
-    from PIL import Image
-
-    photo = photos[rng.integers(len(photos))]
-    fits = size / min(photo.size)
-    factor = max(np.exp(rng.uniform(*np.log(scale))), fits)
-    side = size / factor
-    left, top = (rng.uniform(0, max(n - side, 0)) for n in photo.size)
-    box = (left, top, min(left + side, photo.width), min(top + side, photo.height))
-    pixels = np.asarray(photo.resize((size, size), Image.BICUBIC, box=box))
-    if rng.random() < 0.5:
-        pixels = pixels[:, ::-1]
-    pixels = np.rot90(pixels, rng.integers(4))
-    if rng.random() < 0.3:
-        pixels = pixels[..., rng.permutation(3)]
-    return np.take(_linear_light(), pixels)
-
-
-@functools.lru_cache(maxsize=1)
-def _linear_light():
-    """Linear light of a display's 256 values: tone curve (smoothstep), then gamma, undone."""
-    toned = np.arange(256) / 255
-    toned = np.maximum(0.5 - np.sin(np.arcsin(1 - 2 * toned) / 3), 0)  # rounding may go below
-    return np.power(toned, 2.2).astype(np.float32)
-
-
-def blur(rgb, sigma):
-    """Blur with a Gaussian, edges extended.
-
-    Parameters
-    ----------
-    rgb : ndarray, shape (H, W, C), float32
-    sigma : float, pixels; below 0.15 nothing is done
-
-    Returns
-    -------
-    ndarray, the same shape, float32
-    """
-    if sigma < 0.15:
-        return rgb
-    reach = int(np.ceil(3 * sigma))
-    taps = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2).astype(np.float32)
-    taps /= taps.sum() + taps[1:].sum()
-    height, width = rgb.shape[:2]
-    padded = np.pad(rgb, [(reach, reach), (0, 0), (0, 0)], mode="edge")
-    rgb = padded[reach : reach + height] * taps[0]
-    for k in range(1, reach + 1):
-        rgb += taps[k] * (padded[reach - k :][:height] + padded[reach + k :][:height])
-    padded = np.pad(rgb, [(0, 0), (reach, reach), (0, 0)], mode="edge")
-    rgb = padded[:, reach : reach + width] * taps[0]
-    for k in range(1, reach + 1):
-        rgb += taps[k] * (padded[:, reach - k :][:, :width] + padded[:, reach + k :][:, :width])
-    return rgb
-
-
-def camera_colors(rng, rgb):
-    """What a sensor's broad colour filters see: less saturated, grey stays grey.
-
-    A random inverse of a camera's colour matrix; each of its rows adds up to 1.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    rgb : ndarray, shape (H, W, 3), float32, linear light
-
-    Returns
-    -------
-    ndarray, the same shape, float32
-    """
-    share = rng.uniform(0.15, 0.5)
-    mix = rng.dirichlet([2.0, 5.0, 2.0], 3)  # green, in the middle, leaks most
-    matrix = ((1 - share) * np.eye(3) + share * mix).astype(np.float32)
-    return np.einsum("hwc,dc->hwd", rgb, matrix)  # not @: BLAS threads would fight the workers
-
-
-def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0):
-    """Keep one colour a pixel: RGGB; red and blue as weak as white balance will undo.
-
-    Parameters
-    ----------
-    rgb : ndarray, shape (H, W, 3)
-
-    Returns
-    -------
-    ndarray, shape (H, W), float32
-    """
-    mosaic = np.array(rgb[..., 1], np.float32)
-    mosaic[::2, ::2] = rgb[::2, ::2, 0] / red_gain
-    mosaic[1::2, 1::2] = rgb[1::2, 1::2, 2] / blue_gain
-    return mosaic

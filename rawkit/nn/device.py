@@ -1,13 +1,12 @@
 """MegEngine, started once and quietly, on a GPU if there is one and else on the CPU.
 
-Everything in rawkit that needs MegEngine imports this first.
+`rawkit.nn` imports this before anything that needs MegEngine.
 """
 
-import atexit
 import contextlib
-import logging
 import os
 import sys
+import tempfile
 
 import numpy as np
 
@@ -22,37 +21,35 @@ os.environ.setdefault("MGB_WORKER_MAX_SPIN", "1")
 
 import megengine  # noqa: E402
 
-
-@atexit.register
-def _quiet_end():
-    """MegEngine asks for CUDA once more when the process ends; errors are told by then."""
-    sys.stderr.flush()
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
+# what MegEngine's C code says on stderr where there is no GPU, which is no error
+NO_GPU = ("info: +", "debug: failed to load cuda func", "worker would execute with spin of")
 
 
 @contextlib.contextmanager
-def _quiet_stderr():
-    """Swallow warnings and what C code prints to stderr; Python's own errors still rise."""
+def _without(phrases):
+    """Keep lines that hold one of the phrases from stderr; everything else is passed on."""
     try:
         saved = os.dup(2)
     except OSError:  # no stderr to be quiet on
         yield
         return
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # in a notebook these do not go through the file
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 2)
+    with tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        os.dup2(caught.fileno(), 2)
         try:
             yield
         finally:
+            sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)
-            logging.disable(disabled)
+            caught.seek(0)
+            for line in caught.read().decode(errors="replace").splitlines(True):
+                if not any(phrase in line for phrase in phrases):
+                    sys.stderr.write(line)
 
 
-# Without a GPU the first tensor, and the first question about GPUs, print debug lines.
-with _quiet_stderr():
+# The first tensor, and the first question about GPUs, look for CUDA.
+with _without(NO_GPU):
     megengine.Tensor(0.0).numpy()
     _HAS_CUDA = megengine.is_cuda_available()
 

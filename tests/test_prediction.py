@@ -1,12 +1,11 @@
+import megengine
+import megengine.module as M
 import numpy as np
 import pytest
 
 from rawkit import pack_bayer, unpack_bayer
-from rawkit.denoise import denoise, denoise_batches, predict, to_uint16
-from rawkit.model import Baseline
-
-import megengine  # isort: skip
-import megengine.module as M  # isort: skip
+from rawkit.nn import denoise, denoise_batches, predict, to_uint16
+from rawkit.nn.networks import Baseline
 
 
 class Identity(M.Module):

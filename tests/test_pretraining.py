@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rawkit.pretrain import pretrain
-from rawkit.weights import load_model
+from rawkit.nn.pretraining import pretrain
+from rawkit.nn.weights import load_model
 
 
 @pytest.mark.parametrize("network", ["BlindUNet", "Baseline"])

@@ -6,19 +6,21 @@ anyone can repeat it.
 
 from pathlib import Path
 
+import megengine
 import numpy as np
 
-from . import device  # noqa: F401  (before MegEngine: see there)
+from ..binio import open_pairs
+from ..places import TEST_INPUT
+from ..score import megcup_score
+from ..synth import clean_patches, write_dataset
+from .archive import load_arrays
 from .batches import SyntheticBatches
-from .binio import TEST_INPUT, open_pairs
-from .denoise import denoise
-from .model import NETWORKS
-from .score import megcup_score
-from .synth import clean_patches, write_dataset
-from .train import cosine_decay, score_loss, train, write_log
-from .weights import load_arrays, save_model, set_weights
-
-import megengine  # isort: skip
+from .losses import score_loss
+from .networks import NETWORKS, Stabilised
+from .optimizer import cosine_decay
+from .prediction import denoise
+from .training import train, write_log
+from .weights import save_model, set_weights
 
 SCENES_SEED = 11
 VALIDATION_SEED = 5
@@ -41,7 +43,7 @@ def pretrain(
     Parameters
     ----------
     network : str
-        A name in `rawkit.model.NETWORKS`.
+        A name in `rawkit.nn.NETWORKS`.
     folder : str or Path
         Where scenes (1 GiB per 4096), validation data, checkpoint, learning curve
         and weights go.
@@ -59,7 +61,7 @@ def pretrain(
     -------
     path : Path
         The weights, `NETWORK.npz`.
-    history : rawkit.train.History
+    history : rawkit.nn.History
         Scores are the mean over the validation sets.
 
     Raises
@@ -92,7 +94,7 @@ def pretrain(
         batch_size=max(1, round(16 * 96**2 / crop**2)),
         crop=crop,
         seed=seed,
-        with_line=model.takes_line,
+        with_line=isinstance(model, Stabilised),
     )
     history = train(
         model,

@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from .binio import atomic_file
+from ..places import atomic_file
 
 FIELDS = {
     "row": str,

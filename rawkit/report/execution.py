@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from .binio import ROOT, atomic_file, outputs_folder, show_path
+from ..places import ROOT, atomic_file, outputs_folder, show_path
 
 NOTEBOOKS = ROOT / "notebooks"
 

@@ -1,31 +1,65 @@
-"""Measuring a sensor's noise: from pairs of noisy patch and ground truth, or blind.
+"""A sensor's noise from pairs of noisy patch and ground truth.
 
-Both fit the variance line  var = shot_noise * mean + intercept.  The line alone
+The residual's variance over brightness: seen in bins, as the photon transfer curve,
+or fitted as the variance line  var = shot_noise * mean + intercept.  The line alone
 holds intercept = read_noise_var - shot_noise * black_level; the two are told
 apart only where pixels without light show the black level.
 
 References
 ----------
+Janesick: "Photon transfer", SPIE Press 2007.
 Foi, Trimeche, Katkovnik, Egiazarian: "Practical Poissonian-Gaussian noise
 modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 2008
 (clipping, the line's fit).
 """
 
+from collections import namedtuple
+
 import numpy as np
 
-from .bayer import pack_bayer
-from .blind import estimate_blind
-from .line import (
-    FLOOR_GAP,
-    NEAR_WHITE,
-    NoiseLine,
-    black_level_of,
-    fit_lines,
-    line_variance,
-    physical_lines,
-)
+from ..bayer import pack_bayer
+from .line import FLOOR_GAP, NEAR_WHITE, NoiseLine, black_level_of, fit_lines, physical_lines
 
-__all__ = ["NoiseLine", "estimate_blind", "estimate_pairs", "line_variance"]
+Curve = namedtuple("Curve", "mean variance count")
+
+
+def photon_transfer_curve(noisy, gt, bins=24, low=0.0, high=65535.0):
+    """Mean and variance of the residual over bins of brightness, for each plane.
+
+    Parameters
+    ----------
+    noisy, gt : arrays, shape (H, W) or (N, H, W), DN
+    bins : int
+        Holding equally many pixels each.
+    low, high : float, DN
+        Ground truth outside is left out (clipped pixels vary less).
+
+    Returns
+    -------
+    Curve of ndarrays, shape (4, bins): mean in DN, variance in DN**2, count
+        The variance is that of the residual about its own mean in the bin;
+        NaN where a bin is empty.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if noisy.shape != gt.shape:
+        raise ValueError("noisy and gt differ in shape: %s and %s" % (noisy.shape, gt.shape))
+    noisy, gt = (pack_bayer(np.asarray(x, np.float64)) for x in (noisy, gt))
+    curve = Curve(*(np.full((4, bins), np.nan) for _ in range(3)))
+    for plane in range(4):
+        mean, residual = gt[..., plane, :, :].ravel(), (noisy - gt)[..., plane, :, :].ravel()
+        inside = (mean >= low) & (mean <= high)
+        order = np.argsort(mean[inside], kind="stable")
+        parts = np.array_split(order, bins)
+        for i, part in enumerate(parts):
+            curve.count[plane, i] = len(part)
+            if len(part):
+                curve.mean[plane, i] = mean[inside][part].mean()
+                curve.variance[plane, i] = residual[inside][part].var()
+    return curve
 
 
 def estimate_pairs(noisy, gt, rounds=5):

@@ -1,12 +1,11 @@
 """Prediction: from noisy patches in DN to denoised patches in DN."""
 
+import megengine
 import numpy as np
+from tqdm import tqdm
 
-from . import device  # noqa: F401  (before MegEngine: see there)
-from .bayer import SCALE, VIEWS, bayer_view, undo_bayer_view
-from .binio import WHITE_LEVEL
-
-import megengine  # isort: skip
+from ..bayer import SCALE, VIEWS, bayer_view, undo_bayer_view
+from ..binio import WHITE_LEVEL
 
 
 def predict(model, bayer):
@@ -63,7 +62,9 @@ def to_uint16(pred, truncate=False):
     return (clipped if truncate else np.rint(clipped)).astype(np.uint16)
 
 
-def denoise_batches(model, patches, batch_size=16, self_ensemble=False, truncate=False):
+def denoise_batches(
+    model, patches, batch_size=16, self_ensemble=False, truncate=False, progress=False
+):
     """Denoise patches batch by batch, for streams larger than memory.
 
     Parameters
@@ -72,11 +73,13 @@ def denoise_batches(model, patches, batch_size=16, self_ensemble=False, truncate
     patches : array, shape (N, H, W), uint16, DN
         A memory map is read one batch at a time.
     batch_size : int
-        How many go through the network at once; it does not change the answer.
+        How many go through the network at once; by 1 DN it may change the answer.
     self_ensemble : bool
         Average over eight views: a little better, eight times slower.
     truncate : bool
         As in `to_uint16`.
+    progress : bool
+        Show a progress bar on stderr.
 
     Yields
     ------
@@ -86,44 +89,24 @@ def denoise_batches(model, patches, batch_size=16, self_ensemble=False, truncate
     was_training = model.training
     model.eval()
     try:
-        for start in range(0, len(patches), batch_size):
-            yield to_uint16(step(model, patches[start : start + batch_size]), truncate)
+        with tqdm(total=len(patches), unit="patch", disable=not progress) as bar:
+            for start in range(0, len(patches), batch_size):
+                pred = to_uint16(step(model, patches[start : start + batch_size]), truncate)
+                yield pred
+                bar.update(len(pred))
     finally:
         model.train(was_training)
 
 
-def denoise(model, patches, progress=False, **options):
+def denoise(model, patches, **options):
     """Denoise patches; the whole answer at once.
 
     Parameters
     ----------
     model, patches, **options : as `denoise_batches`
-    progress : bool
-        Show a progress bar on stderr.
 
     Returns
     -------
     ndarray, shape (N, H, W), uint16, DN
     """
-    batches = denoise_batches(model, patches, **options)
-    return np.concatenate(list(track(batches, len(patches)) if progress else batches))
-
-
-def track(batches, total):
-    """Pass batches on and show on stderr how many patches are done.
-
-    Parameters
-    ----------
-    batches : iterable of arrays
-    total : int, patches
-
-    Yields
-    ------
-    the batches
-    """
-    from tqdm import tqdm
-
-    with tqdm(total=total, unit="patch") as bar:
-        for batch in batches:
-            yield batch
-            bar.update(len(batch))
+    return np.concatenate(list(denoise_batches(model, patches, **options)))

@@ -8,9 +8,9 @@ import random
 
 import numpy as np
 
-from .bayer import SCALE, crop_bayer
-from .estimate import estimate_blind
-from .sensor import code_step, expose, plane_noise, random_sensor
+from ..bayer import SCALE, crop_bayer
+from ..noise import estimate_blind
+from ..synth import expose, plane_noise, random_sensor
 
 
 class PairBatches:
@@ -161,7 +161,8 @@ class SyntheticBatches:
             crops.append(crop * np.float32(2 ** (set_["exposure"] * rng.standard_normal())))
             sensors.append(random_sensor(rng))
             lines.append(self._line(sensors[-1], crops[-1], rng))
-        noisy, gt = expose(np.array(crops), sensors, rng)
+        shots = [expose(crop, sensor, rng) for crop, sensor in zip(crops, sensors)]
+        noisy, gt = (np.array(frames) for frames in zip(*shots))
         blind = int(round(set_["blind_share"] * len(lines)))
         if blind and self._with_line:
             estimate = estimate_blind(noisy[:blind])
@@ -172,8 +173,7 @@ class SyntheticBatches:
     def _line(self, sensor, crop, rng):
         """The variance line, turned and lifted as if it had been estimated."""
         slopes, dark = plane_noise(sensor)
-        slope = float(np.mean(slopes))
-        dark = float(np.mean(dark)) + sensor.row_noise**2 + code_step(sensor) ** 2 / 12
+        slope, dark = float(np.mean(slopes)), float(np.mean(dark))
         signal = float(crop.mean()) * (sensor.white_level - sensor.black_level)
         turn, lift = np.exp(self.settings["line_error"] * rng.standard_normal(2))
         variance = (slope * signal + dark) * lift

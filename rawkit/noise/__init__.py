@@ -1,0 +1,20 @@
+"""How noisy a patch is: the variance line, measured from pairs or blind, and its transform.
+
+In DN: var = shot_noise * (mean - black_level) + read_noise_var.  A photon moves a
+pixel by `shot_noise` DN; `read_noise_var` holds everything that does not grow with light.
+"""
+
+from .blind import estimate_blind
+from .line import NoiseLine, line_variance
+from .pairs import estimate_pairs, photon_transfer_curve
+from .transforms import gat, inverse_gat
+
+__all__ = [
+    "NoiseLine",
+    "estimate_blind",
+    "estimate_pairs",
+    "gat",
+    "inverse_gat",
+    "line_variance",
+    "photon_transfer_curve",
+]

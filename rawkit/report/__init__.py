@@ -1,0 +1,5 @@
+"""Run the notebooks without a browser and keep what they show as pages."""
+
+from .execution import execute, run_notebooks
+
+__all__ = ["execute", "run_notebooks"]

@@ -1,0 +1,60 @@
+"""From the light of a scene to the mosaic that falls on a sensor: lens, filters, pattern."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+
+def blur(rgb, sigma):
+    """Blur with a Gaussian, as a lens does; edges extended.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (H, W, C), float32
+    sigma : float, pixels; below 0.15 nothing is done
+
+    Returns
+    -------
+    ndarray, the same shape, float32
+    """
+    if sigma < 0.15:
+        return rgb
+    return gaussian_filter(
+        rgb, (sigma, sigma, 0), mode="nearest", truncate=np.ceil(3 * sigma) / sigma
+    )
+
+
+def camera_colors(rng, rgb):
+    """What a sensor's broad colour filters see: less saturated, grey stays grey.
+
+    A random inverse of a camera's colour matrix; each of its rows adds up to 1.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    rgb : ndarray, shape (H, W, 3), float32, linear light
+
+    Returns
+    -------
+    ndarray, the same shape, float32
+    """
+    share = rng.uniform(0.15, 0.5)
+    mix = rng.dirichlet([2.0, 5.0, 2.0], 3)  # green, in the middle, leaks most
+    matrix = ((1 - share) * np.eye(3) + share * mix).astype(np.float32)
+    return np.einsum("hwc,dc->hwd", rgb, matrix)  # not @: BLAS threads would fight the workers
+
+
+def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0):
+    """Keep one colour a pixel: RGGB; red and blue as weak as white balance will undo.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (H, W, 3)
+
+    Returns
+    -------
+    ndarray, shape (H, W), float32
+    """
+    mosaic = np.array(rgb[..., 1], np.float32)
+    mosaic[::2, ::2] = rgb[::2, ::2, 0] / red_gain
+    mosaic[1::2, 1::2] = rgb[1::2, 1::2, 2] / blue_gain
+    return mosaic

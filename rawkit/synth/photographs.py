@@ -1,0 +1,123 @@
+"""Clean linear scenes from photographs, brought back to linear light.
+
+References
+----------
+Brooks, Mildenhall, Xue, Chen, Sharlet, Barron: "Unprocessing images for learned
+raw denoising", CVPR 2019 (the tone curve undone).
+"""
+
+import functools
+import warnings
+
+import numpy as np
+
+MAX_PIXELS = 100e6  # of a photograph: 300 MB decoded, more than any camera of 2026 but a few
+KEPT_PIXELS = 4e6  # smaller photographs stay decoded, 16 of them: 200 MB
+
+
+def usable_photographs(files, size=256, report=print):
+    """Choose the photographs that scenes can be cut from; a line for each that is left out.
+
+    Each file is decoded once to see whether it is whole; none is kept in memory.
+
+    Parameters
+    ----------
+    files : list of Path
+    size : int
+        A usable photograph is at least this wide and high, after enlarging by at most 1.5.
+    report : callable taking a str
+
+    Returns
+    -------
+    list of Path; may be empty
+    """
+    usable = []
+    for path in files:
+        fault = _fault(path, size)
+        if fault:
+            report("%s: skipped, %s" % (path, fault))
+        else:
+            usable.append(path)
+    return usable
+
+
+def _fault(path, size):
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                width, height = image.size
+                if image.mode not in ("RGB", "L"):
+                    return "found colour mode %s, expected RGB or L" % image.mode
+                if 1.5 * min(width, height) < size:
+                    return "found %d x %d pixels, too small" % (width, height)
+                if width * height > MAX_PIXELS:
+                    return "found %d x %d pixels, too large" % (width, height)
+                image.load()
+    except Image.DecompressionBombError:
+        return "found far too many pixels for a photograph"
+    except (OSError, ValueError, SyntaxError) as error:
+        return "not a readable photograph (%s)" % type(error).__name__
+    return None
+
+
+def _decode(path):
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+_decode_kept = functools.lru_cache(maxsize=16)(_decode)
+
+
+def _open(path):
+    from PIL import Image
+
+    with Image.open(path) as image:
+        small = image.size[0] * image.size[1] <= KEPT_PIXELS
+    return _decode_kept(path) if small else _decode(path)
+
+
+def photo_scene(rng, photographs, size, scale):
+    """Cut a scene from a photograph and bring it back to linear light.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    photographs : list of Path
+        Of `usable_photographs`.
+    size : int, pixels
+    scale : (low, high)
+        Resampling factor, log-uniform; small ones hide the photograph's own
+        noise and give fine detail, large ones look like soft optics.
+
+    Returns
+    -------
+    ndarray, shape (size, size, 3), float32, linear light in 0-1
+    """
+    from PIL import Image
+
+    photo = _open(photographs[rng.integers(len(photographs))])
+    fits = size / min(photo.size)
+    factor = max(np.exp(rng.uniform(*np.log(scale))), fits)
+    side = size / factor
+    left, top = (rng.uniform(0, max(n - side, 0)) for n in photo.size)
+    box = (left, top, min(left + side, photo.width), min(top + side, photo.height))
+    pixels = np.asarray(photo.resize((size, size), Image.BICUBIC, box=box))
+    if rng.random() < 0.5:
+        pixels = pixels[:, ::-1]
+    pixels = np.rot90(pixels, rng.integers(4))
+    if rng.random() < 0.3:
+        pixels = pixels[..., rng.permutation(3)]
+    return np.take(_linear_light(), pixels)
+
+
+@functools.lru_cache(maxsize=1)
+def _linear_light():
+    """Linear light of a display's 256 values: tone curve (smoothstep), then gamma, undone."""
+    toned = np.arange(256) / 255
+    toned = np.maximum(0.5 - np.sin(np.arcsin(1 - 2 * toned) / 3), 0)  # rounding may go below
+    return np.power(toned, 2.2).astype(np.float32)

@@ -1,0 +1,261 @@
+"""Sensors: how light becomes a noisy RAW frame, step by step.
+
+`collect_electrons`, `add_noise` and `convert` are the steps; `rawkit.synth.pipeline`
+puts them in order.
+
+References
+----------
+Foi, Trimeche, Katkovnik, Egiazarian: "Practical Poissonian-Gaussian noise
+modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 2008.
+Wei, Fu, Yang, Huang: "A physics-based noise formation model for extreme
+low-light raw denoising", CVPR 2020 (row noise).
+Cornish, Fisher: "Moments and cumulants in the specification of distributions",
+Revue de l'Institut International de Statistique 1937.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from .recipes import MIXED
+
+FULL_SCALE = 65536  # DN; a code of `bits` bits stands for FULL_SCALE / 2**bits DN
+GAIN_STEP = 4  # DN; to which genuine patches with unequal greens are rounded
+MAX_KURTOSIS = 0.1  # excess, of a pixel's noise; above: photons are counted one by one
+
+Sensor = namedtuple(
+    "Sensor", "bits black_level white_level shot_noise read_noise row_noise gain hot_pixels"
+)
+Sensor.__doc__ = """What has to be known of a sensor, in DN of the file (0-65535).
+
+Attributes
+----------
+bits : int
+    10, 12 or 14.  The code step is 65536 / 2**bits DN.
+black_level, white_level : float, DN
+    The mean of a dark pixel, and the largest value.
+shot_noise : float, DN
+    Variance per DN of signal at the ADC, i.e. DN per electron.
+read_noise, row_noise : float, DN
+    Standard deviations, at the ADC: of a pixel in the dark, and of an offset that a
+    row shares; new in every shot.
+gain : array, shape (4,)
+    Digital gain of the planes R, Gr, Gb, B around the black level, at most 1.
+    In the file a plane's slope is shot_noise * gain.
+hot_pixels : float
+    Share of pixels with a strong dark current, which stands in every frame.
+"""
+
+
+def code_step(sensor):
+    """Return the distance of two neighbouring codes in DN."""
+    return FULL_SCALE / 2**sensor.bits
+
+
+def check_sensor(sensor):
+    """Raise ValueError naming the first parameter that makes no sense."""
+    rules = [
+        ("bits", sensor.bits in (10, 12, 14), "10, 12 or 14"),
+        ("black_level", sensor.black_level >= 0, "0 DN or more"),
+        ("white_level", sensor.black_level < sensor.white_level, "above black_level"),
+        ("white_level", sensor.white_level < FULL_SCALE, "below 65536 DN"),
+        ("shot_noise", sensor.shot_noise > 0, "above 0 DN"),
+        ("read_noise", sensor.read_noise >= 0, "0 DN or more"),
+        ("row_noise", sensor.row_noise >= 0, "0 DN or more"),
+        ("gain", len(sensor.gain) == 4 and 0 < min(sensor.gain), "4 numbers above 0"),
+        ("gain", max(sensor.gain) <= 1, "4 numbers up to 1"),
+        ("hot_pixels", 0 <= sensor.hot_pixels <= 0.01, "a share up to 0.01"),
+    ]
+    for name, good, expected in rules:
+        if not good:
+            raise ValueError(
+                "sensor: found %s %s, expected %s" % (name, getattr(sensor, name), expected)
+            )
+
+
+def plane_noise(sensor):
+    """The variance line of each plane in the file.
+
+    Returns
+    -------
+    shot_noise, read_noise_var : ndarrays, shape (4,), float64, DN and DN**2
+        var = shot_noise * (mean - black_level) + read_noise_var, away from the
+        clips.  All that does not grow with light is in read_noise_var: read noise, row
+        noise and the code step's variance.
+    """
+    gain = np.asarray(sensor.gain, np.float64)
+    dark = sensor.read_noise**2 + sensor.row_noise**2 + code_step(sensor) ** 2 / 12
+    return sensor.shot_noise * gain, dark * gain**2
+
+
+def random_sensor(rng, recipe=MIXED):
+    """Draw a sensor: one of the two kinds seen in the competition, or any other.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    recipe : rawkit.synth.Recipe
+        Its kinds, shot_noise, seen and read_electrons.
+
+    Returns
+    -------
+    Sensor of numbers
+    """
+
+    def log_uniform(low, high):
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+    def greens(share):
+        return np.array([1, 1 - share * rng.random(), 1 - share * rng.random(), 1])
+
+    shares = recipe.kinds
+    kind = int(np.searchsorted(np.cumsum(shares), rng.random() * sum(shares), "right"))
+    hot = log_uniform(1e-6, 3e-4)
+    if kind == 0:
+        slope, read = log_uniform(*recipe.seen), log_uniform(4, 80)
+        return Sensor(12, 0.0, 4095 * 16.0, slope, read, 0.0, np.ones(4), hot)
+    if kind == 1:
+        slope, read = log_uniform(*recipe.seen), log_uniform(130, 380)
+        black = 4096.0 + rng.normal(0, 12)
+        return Sensor(10, black, 1023 * 64.0, slope, read, 0.0, greens(0.015), hot)
+    bits = int(rng.integers(5, 8)) * 2
+    step = FULL_SCALE / 2**bits
+    slope = log_uniform(*recipe.shot_noise)
+    read = float(np.clip(slope * log_uniform(*recipe.read_electrons), 12, 3200))
+    black = 0.0 if rng.random() < 0.4 else log_uniform(128, 8192)
+    white = (2**bits - 1) * step
+    if black == 0 and rng.random() < 0.3:  # subtracted without stretching what is left
+        white -= step * rng.integers(0, 2**bits // 12)
+    row = read * log_uniform(0.03, 0.5) if rng.random() < 0.3 else 0.0
+    gain = greens(0.03) if rng.random() < 0.3 else np.ones(4)
+    return Sensor(bits, black, white, slope, read, row, gain, hot)
+
+
+def add_hot_pixels(mosaic, sensor, rng):
+    """Let some pixels glow; they do so in every frame, so this belongs to the scene.
+
+    Parameters
+    ----------
+    mosaic : ndarray, shape (H, W), float32, in 0-1 of the white level
+    sensor : Sensor
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, the same shape; `mosaic` itself if none glows
+    """
+    hot = rng.poisson(sensor.hot_pixels * mosaic.size)
+    if hot:
+        mosaic = mosaic.copy()
+        where = rng.integers(0, mosaic.size, hot)
+        mosaic.flat[where] += rng.exponential(0.15, hot).astype(np.float32)
+    return mosaic
+
+
+def collect_electrons(mosaic, sensor):
+    """The mean number of photo-electrons in each pixel.
+
+    Parameters
+    ----------
+    mosaic : ndarray, shape (H, W), float32, in 0-1 of the white level
+        More than 1 saturates later, at the ADC; below 0 counts as 0.
+    sensor : Sensor
+
+    Returns
+    -------
+    ndarray, the same shape, float32
+    """
+    full_well = (sensor.white_level - sensor.black_level) / sensor.shot_noise
+    return np.maximum(mosaic, np.float32(0)) * np.float32(full_well)
+
+
+def add_noise(electrons, sensor, rng):
+    """Photon and read noise of one shot.
+
+    Both are drawn together, as one normal number z bent to the skewness g and
+    kurtosis k of their sum (Cornish-Fisher):
+    z + g/6 (z^2 - 1) + k/24 (z^3 - 3z) - g^2/36 (2z^3 - 5z).  Where the kurtosis
+    exceeds MAX_KURTOSIS that is not exact enough and photons are counted.
+
+    Parameters
+    ----------
+    electrons : ndarray, shape (H, W), float32
+        Their mean.
+    sensor : Sensor
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, the same shape, float32, electrons
+    """
+    read_electrons = sensor.read_noise**2 / sensor.shot_noise**2  # variance
+    variance = electrons + np.float32(max(read_electrons, 1e-12))
+    deviation = np.sqrt(variance)
+    skewness = electrons / (variance * deviation)
+    z = rng.standard_normal(electrons.shape, np.float32)
+    square = z * z
+    bent = skewness * np.float32(1 / 6)
+    bent *= square - 1
+    if skewness.max() > 0.1:
+        kurtosis = electrons / (variance * variance)
+        kurtosis *= square * np.float32(1 / 24) - np.float32(3 / 24)
+        kurtosis -= skewness * skewness * (square * np.float32(2 / 36) - np.float32(5 / 36))
+        bent += kurtosis * z
+    bent += z
+    bent *= deviation
+    bent += electrons
+    if electrons.min() < 1 / MAX_KURTOSIS and read_electrons < 0.25 / MAX_KURTOSIS:
+        count = electrons > np.float32(MAX_KURTOSIS) * variance * variance
+        bent[count] = rng.poisson(electrons[count]) + z[count] * np.float32(read_electrons**0.5)
+    return bent
+
+
+def convert(electrons, sensor, rng):
+    """The ADC: gain, black level, row noise, codes, clipping, digital gain.
+
+    Parameters
+    ----------
+    electrons : ndarray, shape (H, W), float32
+        Overwritten.
+    sensor : Sensor
+    rng : numpy.random.Generator
+        For the row noise.
+
+    Returns
+    -------
+    ndarray, the same shape, uint16, DN
+    """
+    step, codes = code_step(sensor), electrons
+    codes *= np.float32(sensor.shot_noise / step)
+    codes += np.float32(sensor.black_level / step)
+    if sensor.row_noise > 0:
+        rows = rng.standard_normal((len(codes), 1), np.float32)
+        codes += rows * np.float32(sensor.row_noise / step)
+    np.clip(np.rint(codes, out=codes), 0, np.float32(sensor.white_level / step), out=codes)
+    codes *= np.float32(step)
+    return digital_gain(codes, sensor, True).astype(np.uint16)
+
+
+def digital_gain(frame, sensor, rounded):
+    """Multiply the planes of a mosaic around the black level, in place.
+
+    Parameters
+    ----------
+    frame : ndarray, shape (H, W), float32, DN
+    sensor : Sensor
+    rounded : bool
+        To GAIN_STEP, as cameras do.
+
+    Returns
+    -------
+    ndarray, `frame` itself
+    """
+    for factor, (y, x) in zip(sensor.gain, ((0, 0), (0, 1), (1, 0), (1, 1))):
+        if factor != 1:
+            plane = frame[y::2, x::2]
+            plane *= np.float32(factor)
+            plane += np.float32(sensor.black_level * (1 - factor))
+            if rounded:
+                np.rint(plane * np.float32(1 / GAIN_STEP), out=plane)
+                plane *= np.float32(GAIN_STEP)
+    return frame

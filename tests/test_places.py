@@ -1,0 +1,85 @@
+"""Where data and outputs are found, and files that are whole or absent."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rawkit import find_dataset, is_full_run, outputs_folder, places, write_patches
+
+
+def test_the_dataset_is_found_and_the_reason_told(tmp_path, monkeypatch, patches):
+    monkeypatch.setattr(places, "MEGSTUDIO", tmp_path / "megstudio")
+    assert find_dataset() == (
+        places.ROOT / "data",
+        "RAWKIT_DATA is not set: the tiny synthetic set",
+    )
+
+    platform = tmp_path / "megstudio" / "dataset" / "burst_raw"
+    write_patches(platform / places.TEST_INPUT, patches)
+    assert find_dataset().folder == platform
+
+    write_patches(tmp_path / "mine" / places.TRAIN_INPUT, patches)
+    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path / "mine"))
+    assert find_dataset() == (tmp_path / "mine", "RAWKIT_DATA is set")
+
+
+def test_relative_folders_count_from_the_checkout(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAWKIT_DATA", "data")
+    monkeypatch.setenv("RAWKIT_OUTPUTS", "elsewhere")
+    assert find_dataset().folder == places.ROOT / "data"
+    assert outputs_folder() == places.ROOT / "elsewhere"
+
+
+def test_a_dataset_folder_without_data_is_named(monkeypatch, tmp_path):
+    for folder, words in ((tmp_path, "no such file"), (tmp_path / "none", "no folder")):
+        monkeypatch.setenv("RAWKIT_DATA", str(folder))
+        with pytest.raises(FileNotFoundError, match="RAWKIT_DATA is set.*found " + words):
+            find_dataset()
+
+
+def test_outputs_go_to_megstudios_workspace_where_it_exists(monkeypatch, tmp_path):
+    monkeypatch.delenv("RAWKIT_OUTPUTS")
+    monkeypatch.setattr(places, "MEGSTUDIO", tmp_path)
+    assert outputs_folder() == places.ROOT / "outputs"
+    (tmp_path / "workspace").mkdir()
+    assert outputs_folder() == tmp_path / "workspace"
+
+
+@pytest.mark.parametrize("value, full", [("", False), ("quick", False), ("full", True)])
+def test_the_run_is_quick_or_full(monkeypatch, value, full):
+    monkeypatch.setenv("RAWKIT_RUN", value)
+    assert is_full_run() is full
+
+
+@pytest.mark.parametrize("value", ["Full", "FULL", "fast", "1"])
+def test_any_other_run_is_an_error(monkeypatch, value):
+    monkeypatch.setenv("RAWKIT_RUN", value)
+    with pytest.raises(ValueError, match="RAWKIT_RUN: found '%s', expected quick or full" % value):
+        is_full_run()
+
+
+def test_an_installed_copy_says_to_use_the_checkout(monkeypatch, tmp_path):
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    with pytest.raises(FileNotFoundError, match="run rawkit from the checkout"):
+        find_dataset()
+
+
+def test_files_are_as_public_as_the_umask_says(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with places.atomic_file(tmp_path / "a") as file:
+            file.write(b"1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_importing_rawkit_is_light():
+    program = "import sys, rawkit; print([m for m in sys.modules if m in %r])" % (
+        ["megengine", "matplotlib", "PIL", "skimage", "scipy", "pandas"],
+    )
+    found = subprocess.check_output([sys.executable, "-c", program], cwd=str(places.ROOT))
+    assert found.decode().strip() == "[]"

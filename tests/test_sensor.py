@@ -1,0 +1,109 @@
+"""The sensor model against an independent camera that counts photons."""
+
+import numpy as np
+import pytest
+
+from rawkit.synth import expose, sensor
+from rawkit.synth.expectation import expected_frame
+
+SENSORS = {
+    "12-bit": sensor.Sensor(12, 0.0, 65520.0, 30.0, 30.0, 0.0, np.ones(4), 0.0),
+    "10-bit": sensor.Sensor(
+        10, 4096.0, 65472.0, 60.0, 250.0, 0.0, np.array([1, 0.985, 0.99, 1]), 0.0
+    ),
+    "few electrons": sensor.Sensor(14, 0.0, 65532.0, 800.0, 400.0, 0.0, np.ones(4), 0.0),
+    "coarse codes": sensor.Sensor(10, 0.0, 65472.0, 2.0, 10.0, 0.0, np.ones(4), 0.0),
+    "rows": sensor.Sensor(12, 300.0, 65520.0, 100.0, 300.0, 90.0, np.ones(4), 0.0),
+}
+
+
+def count_photons(scene, s, rng):
+    """An independent camera: counts photons, adds read and row noise, converts."""
+    step = {10: 64, 12: 16, 14: 4}[s.bits]
+    electrons = rng.poisson(np.float64(scene) * (s.white_level - s.black_level) / s.shot_noise)
+    volts = s.black_level + s.shot_noise * electrons
+    volts = volts + rng.normal(0, s.read_noise, scene.shape)
+    volts = volts + rng.normal(0, s.row_noise, (scene.shape[0], 1))
+    frame = np.clip(np.floor(volts / step + 0.5) * step, 0, s.white_level)
+    for plane, gain in enumerate(s.gain):
+        view = frame[plane // 2 :: 2, plane % 2 :: 2]
+        if gain != 1:
+            view[:] = np.rint((s.black_level + gain * (view - s.black_level)) / 4) * 4
+    return frame
+
+
+def shoot(scene, s, rng):
+    return sensor.convert(sensor.add_noise(sensor.collect_electrons(scene, s), s, rng), s, rng)
+
+
+def ladder(rows=2048, width=8):
+    """Stripes of constant light: none, deep shadow, ..., up to beyond saturation."""
+    levels = np.concatenate([[0], np.geomspace(3e-5, 1.3, 39)]).astype(np.float32)
+    return np.tile(np.repeat(levels, width), (rows, 1)), len(levels)
+
+
+@pytest.mark.parametrize("name", SENSORS)
+@pytest.mark.parametrize("camera", [count_photons, shoot])
+def test_residual_has_mean_zero_everywhere(name, camera):
+    scene, levels = ladder()
+    s = SENSORS[name]
+    residual = camera(scene, s, np.random.default_rng(1)) - np.float64(expected_frame(scene, s))
+    stripes = residual.reshape(len(scene), levels, -1).mean(2)  # rows are independent
+    error = stripes.std(0) / len(scene) ** 0.5
+    assert np.all(np.abs(stripes.mean(0)) < 4.5 * error + 0.02)
+    # and the test could have seen the unclipped mean, or a truncating converter
+    wrong = residual + (sensor.code_step(s) / 2 if name != "few electrons" else 60)
+    assert np.any(np.abs(wrong.reshape(len(scene), levels, -1).mean((0, 2))) > 4.5 * error + 0.02)
+
+
+@pytest.mark.parametrize("name", SENSORS)
+def test_generated_noise_equals_counted_photons(name):
+    scene, levels = ladder()
+    s = SENSORS[name]
+    ours = shoot(scene, s, np.random.default_rng(2)).astype(np.float64)
+    counted = count_photons(scene, s, np.random.default_rng(3))
+    for part in np.split(np.arange(scene.shape[1]), levels):
+        a, b = np.sort(ours[:, part].ravel()), np.sort(counted[:, part].ravel())
+        if b.std() > 2:  # a saturated stripe hardly varies
+            squares = [np.square(x - x.mean()) for x in (a, b)]
+            error = np.hypot(squares[0].std(), squares[1].std()) / len(a) ** 0.5
+            assert abs(squares[0].mean() - squares[1].mean()) < 4 * error
+            grid = np.unique(np.concatenate([a, b]))  # two-sample Kolmogorov-Smirnov
+            distance = np.searchsorted(a, grid, "right") - np.searchsorted(b, grid, "right")
+            assert np.abs(distance).max() / len(a) < 2.3 * (2 / len(a)) ** 0.5
+
+
+def test_chi_square_over_many_sensors():
+    rng = np.random.default_rng(4)
+    ratios = []
+    while len(ratios) < 80:
+        s = sensor.random_sensor(rng)._replace(row_noise=0.0, hot_pixels=0.0)
+        if s.read_noise < 0.5 * sensor.code_step(s):
+            continue  # dark pixels of coarse codes do not dither: no formula for their variance
+        low = 6 * s.read_noise / (s.white_level - s.black_level)
+        scene = rng.uniform(min(low, 0.4), 0.5, (128, 128)).astype(np.float32)
+        noisy, gt = expose(scene, s, rng)
+        slopes, dark = sensor.plane_noise(s)
+        planes = (0, 0), (0, 1), (1, 0), (1, 1)
+        for (y, x), slope, read in zip(planes, slopes, dark):
+            truth = gt[y::2, x::2].astype(np.float64)
+            variance = slope * (truth - s.black_level) + read
+            ratios.append((np.square(noisy[y::2, x::2] - truth) / variance).mean())
+    assert abs(np.mean(ratios) - 1) < 0.01
+    assert np.std(ratios) < 3 * (2 / 64**2) ** 0.5
+
+
+def test_hot_pixels_stand_in_both_files_and_parameters_are_checked():
+    s = SENSORS["12-bit"]._replace(hot_pixels=0.01)
+    noisy, gt = expose(np.full((64, 64), 0.001, np.float32), s, np.random.default_rng(0))
+    hot = gt > 10 * np.median(gt)
+    assert hot.sum() > 10
+    assert np.corrcoef(noisy[hot], gt[hot])[0, 1] > 0.99
+    for field, value in [
+        ("bits", 9),
+        ("shot_noise", 0.0),
+        ("white_level", 70000),
+        ("row_noise", -1),
+    ]:
+        with pytest.raises(ValueError, match=field):
+            expose(np.zeros((4, 4)), s._replace(**{field: value}), np.random.default_rng(0))
