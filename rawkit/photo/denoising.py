@@ -39,11 +39,12 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     if not 0 <= strength <= 1:
         raise ValueError("found strength %r, expected 0 to 1" % (strength,))
     noisy, line, gain = measure_photo(photo)
-    from .tiles import denoise_mosaic  # MegEngine takes seconds to load
+    from .tiles import denoise_mosaic, frame_level  # MegEngine takes seconds to load
 
     if remove_hot_pixels:
         noisy = without_hot_pixels(noisy, line)
-    clean = denoise_mosaic(model, noisy, line, sample_crops(noisy), progress)
+    level = frame_level(sample_crops(noisy), line)
+    clean = denoise_mosaic(model, noisy, line, level, progress)
     return from_rggb(photo, mix(noisy, clean, strength), gain)
 
 

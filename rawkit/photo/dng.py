@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from ..binio import atomic_file
+from ..places import atomic_file
 from . import tags
 from .frame import active_view, levels, to_rggb
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..bayer import pack_bayer
-from ..blind import estimate_blind
+from ..noise import estimate_blind
 
 CROPS, CROP = 6, 256  # so many down and across, of so many pixels: enough for a per cent
 LEAST = 48  # pixels; what a blind estimate needs
