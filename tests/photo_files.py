@@ -5,8 +5,10 @@ import struct
 import numpy as np
 
 from rawkit.photo import Photo
+from rawkit.photo.dng import SRGB_TO_XYZ
 
-MATRIX = np.array([[0.9, -0.3, -0.1], [-0.4, 1.2, 0.2], [-0.1, 0.2, 0.6]])
+NEUTRAL = np.array([0.5, 1.0, 0.625])
+MATRIX = NEUTRAL[:, None] * np.linalg.inv(SRGB_TO_XYZ)  # a camera that sees sRGB
 
 
 def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fields):
@@ -22,7 +24,7 @@ def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fiel
         "black_deltas": (np.zeros(active[2] - active[0]), np.zeros(active[3] - active[1])),
         "white_level": float(white),
         "bits": int(white).bit_length(),
-        "white_balance": np.array([0.5, 1.0, 0.625]),
+        "white_balance": NEUTRAL,
         "color_matrix": MATRIX,
         "orientation": 1,
         "make": "Maker",

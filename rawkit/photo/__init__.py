@@ -1,6 +1,6 @@
 """Your own photograph: a camera's raw file in, a denoised DNG out."""
 
-from .denoising import denoise_file, denoise_photo, measure_photo, mix
+from .denoising import denoise_photo, measure_photo, mix
 from .describing import describe, noise_in_codes
 from .developing import choose_exposure, develop
 from .dng import check_output, to_srgb, write_dng
@@ -12,7 +12,6 @@ __all__ = [
     "active_view",
     "check_output",
     "choose_exposure",
-    "denoise_file",
     "denoise_photo",
     "describe",
     "develop",

@@ -3,10 +3,8 @@
 import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
-from .dng import write_dng
 from .frame import from_rggb, levels, to_rggb
 from .noise_line import estimate_frame, estimate_gains, sample_crops
-from .reading import read_photo
 
 HOT = 8.0  # deviations of noise above all its neighbours of the same colour
 
@@ -103,27 +101,3 @@ def without_hot_pixels(rggb, line):
         hot = plane > brightest + np.float32(HOT) * np.sqrt(variance)
         plane[hot] = brightest[hot]
     return unpack_bayer(planes)
-
-
-def denoise_file(source, out, model, strength=1.0, remove_hot_pixels=False, progress=False):
-    """Read a raw file, denoise it, write a DNG; the source is never written to.
-
-    Parameters
-    ----------
-    source, out : str or Path
-    model, strength, remove_hot_pixels, progress : as in `denoise_photo`
-
-    Returns
-    -------
-    Photo
-        What was written.
-
-    Raises
-    ------
-    ValueError, OSError
-        As `read_photo`, `denoise_photo` and `write_dng`; then nothing is written.
-    """
-    photo = read_photo(source)
-    denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress)
-    write_dng(out, denoised)
-    return denoised

@@ -56,9 +56,30 @@ def write_dng(path, photo):
     return path
 
 
-def check_output(path):
-    """Raise ValueError or FileExistsError where a DNG could not be written; else the Path."""
+def check_output(path, source=None):
+    """Say in time that a DNG could not be written.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where it is to go.
+    source : str or Path, optional
+        What it is made from.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        If the name does not end in .dng, or is the source's.
+    FileExistsError
+        If the file exists.
+    """
     path = Path(path)
+    if source is not None and path.resolve() == Path(source).resolve():
+        raise ValueError("%s: found the photograph itself, expected another name" % path)
     if path.suffix.lower() != ".dng":
         raise ValueError("%s: found the ending %r, expected .dng" % (path, path.suffix))
     if path.exists():

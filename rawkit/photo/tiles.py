@@ -11,8 +11,8 @@ from ..noise import gat, inverse_gat
 
 import megengine  # isort: skip  # after rawkit.nn, which starts it
 
-STEP = 32  # pixels; tiles start at its multiples, which a network's own strides divide
-TILE = 896  # pixels; with margins about a megapixel at a time goes through the network
+STEP = 16  # pixels; tiles start at its multiples, which a network's own strides divide
+TILE = 1024  # pixels; with margins about a megapixel at a time goes through the network
 PROBE, KICK = 512, 6400.0  # pixels, DN: the mosaic that shows how far a network sees
 SEEN, FAR = 0.02, 128  # DN, pixels: what counts as a change there, and how far one is looked for
 LEVEL_ROWS = 32  # pixels; of the strip that sets a tile's mean
