@@ -35,6 +35,10 @@ def _parser():
         "--remove-hot-pixels", action="store_true", help="photograph: also single bright pixels"
     )
 
+    check = commands.add_parser("check", help="whether a file can be the answer to a test input")
+    check.add_argument("result", metavar="RESULT.bin", type=Path)
+    check.add_argument("noisy", metavar="TEST.bin", type=Path)
+
     synth = commands.add_parser("synth", help="write a synthetic dataset")
     synth.add_argument("folder", metavar="FOLDER", type=Path)
     synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs; default: 0")
@@ -123,7 +127,7 @@ def _score(args):
 
 
 def _denoise(args):
-    from .binio import open_patches, write_patches
+    from .binio import open_patches
 
     if args.noisy.is_file() and _is_photo(args.noisy):
         return _denoise_photo(args)
@@ -133,30 +137,31 @@ def _denoise(args):
             "--remove-hot-pixels" % args.noisy
         )
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
-    from .nn import SHIPPED, denoise_batches, load_model
+    from .nn import SHIPPED, load_model
+    from .submission import write_submission
 
     model, _ = load_model(args.weights or SHIPPED)
-    batches = denoise_batches(model, patches, self_ensemble=args.self_ensemble, progress=True)
-    write_patches(args.out, batches)
+    write_submission(model, args.noisy, args.out, args.self_ensemble, progress=True)
     print("%s: %d patches" % (args.out, len(patches)))
 
 
 def _denoise_photo(args):
-    from .photo import check_output, denoise_photo, read_photo, write_dng
+    from .photo import denoise_file
 
-    check_output(args.out, args.noisy)
     if args.self_ensemble:
         raise ValueError("%s: found a photograph, --self-ensemble is for patches" % args.noisy)
-    photo = read_photo(args.noisy)  # before MegEngine, which takes seconds to load
-    from .nn import SHIPPED, load_model
-
-    model, _ = load_model(args.weights or SHIPPED)
     strength = 1.0 if args.strength is None else args.strength
-    write_dng(
-        args.out, denoise_photo(photo, model, strength, args.remove_hot_pixels, progress=True)
-    )
+    photo = denoise_file(args.noisy, args.out, args.weights, strength, args.remove_hot_pixels)
     lost = "; not kept: %s" % ", ".join(photo.notes) if photo.notes else ""
     print("%s: %d x %d pixels%s" % ((args.out,) + photo.mosaic.shape[::-1] + (lost,)))
+
+
+def _check(args):
+    from .submission import check_submission
+
+    for warning in check_submission(args.result, args.noisy):
+        print("rawkit check: warning: %s: %s" % (args.result, warning), file=sys.stderr)
+    print("%s: a valid answer to %s" % (args.result, args.noisy))
 
 
 def _synth(args):
@@ -210,6 +215,7 @@ def main(arguments=None):
         "info": _info,
         "score": _score,
         "denoise": _denoise,
+        "check": _check,
         "synth": _synth,
         "notebooks": _notebooks,
         "train": _train,

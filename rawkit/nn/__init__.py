@@ -22,35 +22,3 @@ from .prediction import denoise, denoise_batches, predict, to_uint16
 from .setup import describe_setup
 from .training import History, TrainingDiverged, train, write_log
 from .weights import SHIPPED, SHIPPED_BASELINE, find_weights, load_model, save_model
-
-__all__ = [
-    "NETWORKS",
-    "PARAMETER_BUDGET",
-    "SHIPPED",
-    "SHIPPED_BASELINE",
-    "Baseline",
-    "BlindUNet",
-    "History",
-    "PairBatches",
-    "Stabilised",
-    "SyntheticBatches",
-    "TrainingDiverged",
-    "cosine_decay",
-    "count_parameters",
-    "denoise",
-    "denoise_batches",
-    "describe_setup",
-    "device",
-    "find_weights",
-    "l1_loss",
-    "linear_decay",
-    "load_model",
-    "measure",
-    "on_gpu",
-    "predict",
-    "save_model",
-    "score_loss",
-    "to_uint16",
-    "train",
-    "write_log",
-]

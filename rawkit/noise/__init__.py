@@ -8,13 +8,3 @@ from .blind import estimate_blind
 from .line import NoiseLine, line_variance
 from .pairs import estimate_pairs, photon_transfer_curve
 from .transforms import gat, inverse_gat
-
-__all__ = [
-    "NoiseLine",
-    "estimate_blind",
-    "estimate_pairs",
-    "gat",
-    "inverse_gat",
-    "line_variance",
-    "photon_transfer_curve",
-]

@@ -23,7 +23,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
-from .line import FLOOR_GAP, NEAR_WHITE, NoiseLine, black_level_of, fit_lines, physical_lines
+from .line import NEAR_WHITE, NoiseLine, fit_lines, physical_lines
 
 PLANE_BLOCK = 8  # pixels of one plane; 64 responses of a filter
 MOSAIC_BLOCK = 4  # pixels of each of the four planes; 64 responses as well
@@ -55,7 +55,6 @@ def estimate_blind(bayer):
     Returns
     -------
     NoiseLine of shape (N,) or ()
-        `read_noise_var` includes the variance of quantisation.
 
     Raises
     ------
@@ -78,19 +77,9 @@ def estimate_blind(bayer):
         _fit_band(_mosaic_band(planes, blocks, clipped), MOSAIC_TEXTURE, darkest),
     )
     level = np.median(bayer.reshape(len(bayer), -1), 1)
-    first, second = (np.maximum(slope * level + offset, 1.0) for slope, offset, _ in fits)
+    first, second = (np.maximum(slope * level + offset, 1.0) for slope, offset in fits)
     share = np.clip(0.5 + np.log(first / second) / (2 * AGREE), 0, 1)
-    slope, intercept, covariance = (
-        a + (b - a) * share.reshape((-1,) + (1,) * (a.ndim - 1)) for a, b in zip(*fits)
-    )
-
-    # a twentieth of the blocks without light, no more different than noise makes them
-    blocks = blocks.reshape(len(blocks), 4, -1)
-    dark = np.sort(blocks, -1)[..., : max(blocks.shape[-1] // 20, 3)]
-    noise = np.sqrt(np.maximum(slope * dark.mean((1, 2)) + intercept, 1)) / PLANE_BLOCK
-    alike = (dark.std(-1).max(-1) < noise) & (noise < FLOOR_GAP)
-    black = black_level_of(dark.mean(-1), alike, clipped[0].max((1, 2, 3)) > 0)
-    return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)
+    return NoiseLine(*(a + (b - a) * share for a, b in zip(*fits)))
 
 
 def block_means(x, size):
@@ -198,7 +187,6 @@ def _fit_band(band, usual_share, darkest, rounds=8):
     Returns
     -------
     slope, intercept : ndarrays, shape (N,)
-    covariance : ndarray, shape (N, 2, 2)
     """
     mean, high, low, sure = band
     middle = np.maximum(np.median(mean, 1, keepdims=True), 1.0)
@@ -221,9 +209,7 @@ def _fit_band(band, usual_share, darkest, rounds=8):
         spread = 2 / FREE * np.square(variance) + np.square(share * texture)
         excess = np.maximum(rest - variance, 0) / np.sqrt(spread)
         weight = sure / (spread * (1 + (excess / 1.5) ** 4))
-        slope, intercept, inverse = fit_lines(mean, CUT_OFF * rest, weight)
+        slope, intercept = fit_lines(mean, CUT_OFF * rest, weight)
         slope, intercept = physical_lines(slope, intercept, weight, mean, CUT_OFF * rest, darkest)
         variance = np.maximum(slope[:, None] * mean + intercept[:, None], least)
-    # misfit beyond what 17 free responses explain widens the uncertainty
-    misfit = (weight * np.square(rest - variance)).sum(1) / (sure * (weight > 0)).sum(1)
-    return slope, intercept, inverse * np.maximum(1, misfit)[:, None, None]
+    return slope, intercept

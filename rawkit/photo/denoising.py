@@ -3,8 +3,10 @@
 import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
+from .dng import check_output, write_dng
 from .frame import from_rggb, levels, to_rggb
 from .noise_line import estimate_frame, estimate_gains, sample_crops
+from .reading import read_photo
 
 HOT = 8.0  # deviations of noise above all its neighbours of the same colour
 
@@ -101,3 +103,36 @@ def without_hot_pixels(rggb, line):
         hot = plane > brightest + np.float32(HOT) * np.sqrt(variance)
         plane[hot] = brightest[hot]
     return unpack_bayer(planes)
+
+
+def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=False):
+    """Read a raw file, denoise it, write a DNG; shows a progress bar on stderr.
+
+    Parameters
+    ----------
+    source : str or Path
+        Is never written to.
+    out : str or Path
+        A name that is free and ends in .dng.
+    weights : str or Path, optional
+        By default those that come with the suite.
+    strength, remove_hot_pixels : as in `denoise_photo`
+
+    Returns
+    -------
+    Photo
+        What was written.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_photo`, `load_model`, `denoise_photo` and `write_dng`; then nothing is written.
+    """
+    check_output(out, source)
+    photo = read_photo(source)
+    from ..nn import SHIPPED, load_model  # MegEngine takes seconds to load
+
+    model, _ = load_model(weights or SHIPPED)
+    denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress=True)
+    write_dng(out, denoised)
+    return denoised

@@ -1,5 +1,3 @@
 """Run the notebooks without a browser and keep what they show as pages."""
 
 from .execution import execute, run_notebooks
-
-__all__ = ["execute", "run_notebooks"]

@@ -1,0 +1,118 @@
+"""From a file of noisy patches to `result.bin`, and whether that is a valid answer."""
+
+import numpy as np
+
+from .binio import open_patches, write_patches
+from .nn import denoise_batches
+from .noise import estimate_blind, line_variance
+
+BLOCK = 16  # pixels; means over so many hardly feel the noise
+CLEARLY = 0.05  # by so much another input must correlate better, to be called a mix-up
+FAR = 1.5  # times the noise: an honest answer differs from its input by about once
+
+
+def write_submission(model, noisy_path, result_path, self_ensemble=False, progress=False):
+    """Denoise a file of patches into another one, which appears whole or not at all.
+
+    Parameters
+    ----------
+    model : megengine.module.Module
+        (N, 1, H, W) float32 in 0-1 to the same.
+    noisy_path, result_path : str or Path
+    self_ensemble : bool
+        Average over eight views: a little better, eight times slower.
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    Path
+        `result_path`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError
+        As `open_patches` and `write_patches`; nothing is left behind.
+    """
+    # file -> patches: a memory map, (N, 256, 256) uint16 in DN; nothing is read yet
+    noisy = open_patches(noisy_path)
+    # patches -> 0-1 -> network -> DN -> clipped, rounded: a batch at a time
+    batches = denoise_batches(model, noisy, self_ensemble=self_ensemble, progress=progress)
+    # -> file: beside its place, and under its name when it is complete
+    return write_patches(result_path, batches)
+
+
+def check_submission(result_path, noisy_path):
+    """Find out whether a file can be the answer to a test input.
+
+    Parameters
+    ----------
+    result_path, noisy_path : str or Path
+        Of patch files.
+
+    Returns
+    -------
+    list of str
+        Warnings: what is allowed but looks wrong.  Empty if nothing does.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Where the file cannot be an answer: another size or number of patches, a patch
+        that is constant or a copy of its input, values in 0-1 instead of DN, or
+        patches that belong to other inputs.
+    """
+    result, noisy = open_patches(result_path), open_patches(noisy_path)
+    if len(result) != len(noisy):
+        raise ValueError(
+            "%s: found %d patches, expected %d as in %s"
+            % (result_path, len(result), len(noisy), noisy_path)
+        )
+    small = np.array([_thumbnail(patch) for patch in result])
+    small_noisy = np.array([_thumbnail(patch) for patch in noisy])
+    flat = [p.min() == p.max() and q.min() != q.max() for p, q in zip(result, noisy)]
+    # a clean input may come back as it is: only one that holds noise must change
+    noise = [float(_noise(patch)) for patch in noisy]
+    copied = [level > 1 and np.array_equal(p, q) for level, p, q in zip(noise, result, noisy)]
+    dim = small.mean((1, 2)) < 0.01 * small_noisy.mean((1, 2))
+    _refuse(result_path, dim, "hold a hundredth of the light or less: are they in 0-1, not DN?")
+    _refuse(result_path, flat, "are constant, but their inputs are not")
+    _refuse(result_path, copied, "are copies of their inputs")
+    alike = _correlations(small, small_noisy)
+    other = alike.max(1) - np.diag(alike) > CLEARLY
+    _refuse(result_path, other, "fit other inputs better than their own: is the order right?")
+
+    difference = [np.std(p.astype(np.float32) - q) for p, q in zip(result, noisy)]
+    far = np.array(difference) > FAR * np.maximum(noise, 1)
+    warnings = []
+    if far.any():
+        warnings.append("%s differ from their inputs by more than the noise explains" % _count(far))
+    return warnings
+
+
+def _thumbnail(bayer):
+    side = bayer.shape[-1] // BLOCK
+    return bayer.reshape(side, BLOCK, side, BLOCK).mean((1, 3))
+
+
+def _noise(patch):
+    """Deviation of the noise, DN, over the patch's own brightness."""
+    variance = line_variance(estimate_blind(patch), patch.astype(np.float32))
+    return np.sqrt(variance.mean())
+
+
+def _correlations(a, b):
+    """Of each row of `a` with each row of `b`; 0 where one has no contrast."""
+    a, b = (x.reshape(len(x), -1) - x.mean((1, 2))[:, None] for x in (a, b))
+    a, b = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9) for x in (a, b))
+    return a @ b.T
+
+
+def _count(wrong):
+    numbers = np.flatnonzero(wrong)
+    return "%d of %d patches (first %d)" % (len(numbers), len(wrong), numbers[0])
+
+
+def _refuse(path, wrong, what):
+    if np.any(wrong):
+        raise ValueError("%s: found that %s %s" % (path, _count(wrong), what))
