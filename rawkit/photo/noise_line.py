@@ -7,7 +7,8 @@ from ..noise import estimate_blind
 
 CROPS, CROP = 6, 256  # so many down and across, of so many pixels: enough for a per cent
 LEAST = 48  # pixels; what a blind estimate needs
-SAME_GAIN = 0.06  # channels whose gains differ by less are treated alike
+LEAST_GAIN = 400  # pixels; below, the channels' own estimates are too uncertain
+SAME_GAIN = 0.12  # channels whose gains differ by less are alike: 3 % of deviation either way
 
 
 def sample_crops(rggb):
@@ -75,7 +76,7 @@ def estimate_gains(rggb, line, black):
     -------
     ndarray, shape (2, 2), of the mosaic's cell; all 1 where none matters
     """
-    if min(rggb.shape) < 2 * LEAST:
+    if min(rggb.shape) < LEAST_GAIN:
         return np.ones((2, 2))
     crops = pack_bayer(sample_crops(rggb)).swapaxes(0, 1)
     planes = crops.reshape(4, -1, crops.shape[-1])
