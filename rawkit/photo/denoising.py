@@ -1,14 +1,15 @@
 """From a noisy photograph to a denoised one."""
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
-from ..bayer import pack_bayer, unpack_bayer
 from .dng import check_output, write_dng
-from .frame import from_rggb, levels, to_rggb
-from .noise_line import estimate_frame, estimate_gains, sample_crops
+from .frame import CELL, active_view, from_rggb
+from .noise_line import measure_photo, noise_in_codes, sample_crops
 from .reading import read_photo
 
-HOT = 8.0  # deviations of noise above all its neighbours of the same colour
+HOT = np.float32(8.0)  # deviations of noise above all its neighbours of the same colour
+RING = [[1, 1, 1], [1, 0, 1], [1, 1, 1]]  # those neighbours
 
 
 def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=False):
@@ -38,37 +39,14 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     """
     if not 0 <= strength <= 1:
         raise ValueError("found strength %r, expected 0 to 1" % (strength,))
+    if remove_hot_pixels:
+        photo = without_hot_pixels(photo)
     noisy, line, gain = measure_photo(photo)
     from .tiles import denoise_mosaic, frame_level  # MegEngine takes seconds to load
 
-    if remove_hot_pixels:
-        noisy = without_hot_pixels(noisy, line)
     level = frame_level(sample_crops(noisy), line)
     clean = denoise_mosaic(model, noisy, line, level, progress)
     return from_rggb(photo, mix(noisy, clean, strength), gain)
-
-
-def measure_photo(photo):
-    """Measure the noise of a photograph.
-
-    Returns
-    -------
-    rggb : ndarray, shape (H, W), float32, DN
-        The frame as `to_rggb` gives it, the channels' gains undone.
-    line : NoiseLine of shape ()
-        Of all channels.
-    gain : ndarray, shape (2, 2)
-        What was undone; all 1 for most cameras.  Of the active area's cell.
-    """
-    rggb, black = to_rggb(photo), levels(photo)[1]
-    line = estimate_frame(rggb)
-    gain = estimate_gains(rggb, line, black)
-    if np.any(gain != 1):
-        place = divmod(photo.phase.index("R"), 2)
-        gain = np.roll(gain, place, (0, 1))  # from the mosaic's cell to the file's
-        rggb = to_rggb(photo, gain)
-        line = estimate_frame(rggb)
-    return rggb, line, gain
 
 
 def mix(noisy, clean, strength):
@@ -79,30 +57,24 @@ def mix(noisy, clean, strength):
     return clean
 
 
-def without_hot_pixels(rggb, line):
+def without_hot_pixels(photo):
     """Replace pixels far brighter than all eight neighbours of their colour.
-
-    Parameters
-    ----------
-    rggb : array, shape (H, W), float32, DN
-    line : NoiseLine of shape ()
 
     Returns
     -------
-    ndarray, shape (H, W), float32; a copy.  What was replaced has the largest neighbour's
-    value.
+    Photo
+        With a new mosaic; what was replaced has its brightest neighbour's value.
     """
-    planes = pack_bayer(rggb)
-    for plane in planes:
-        around = np.pad(plane, 1, mode="reflect")
-        height, width = plane.shape
-        brightest = np.full_like(plane, -np.inf)
-        for y, x in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
-            np.maximum(brightest, around[y : y + height, x : x + width], out=brightest)
-        variance = np.maximum(line.shot_noise * brightest + line.intercept, 1.0)
-        hot = plane > brightest + np.float32(HOT) * np.sqrt(variance)
-        plane[hot] = brightest[hot]
-    return unpack_bayer(planes)
+    _, line, _ = measure_photo(photo)
+    (a, b), span = noise_in_codes(photo, line)
+    mosaic = photo.mosaic.copy()
+    for (y, x), black in zip(CELL, photo.black_level.ravel()):
+        plane = active_view(photo, mosaic)[y::2, x::2]
+        brightest = maximum_filter(plane, footprint=RING, mode="mirror")
+        light = np.maximum(brightest - np.float32(black), 0) / np.float32(span)
+        deviation = np.float32(span) * np.sqrt(np.float32(a) * light + np.float32(max(b, 0)))
+        np.copyto(plane, brightest, where=plane > brightest + HOT * np.maximum(deviation, 1))
+    return photo._replace(mosaic=mosaic)
 
 
 def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=False):

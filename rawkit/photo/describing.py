@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .denoising import measure_photo
-from .frame import FULL_SCALE, active_view, clip_level, levels
+from .frame import active_view, clip_level
+from .noise_line import measure_photo, noise_in_codes
 
 
 def describe(photo):
@@ -50,26 +50,6 @@ def _camera(photo):
     if "f_number" in exif:
         words.append("f/%.3g" % exif["f_number"])
     return [word for word in words if word]
-
-
-def noise_in_codes(photo, line):
-    """A noise line in the file's own terms.
-
-    Parameters
-    ----------
-    photo : Photo
-    line : NoiseLine of shape (), as `measure_photo` gives it
-
-    Returns
-    -------
-    profile : tuple (a, b)
-        As DNG's NoiseProfile: variance = a x + b, x in 0-1 from black to white.
-    span : float, codes from black to white
-    """
-    offset = levels(photo)[1]
-    span = FULL_SCALE - offset
-    b = (line.intercept + line.shot_noise * offset) / span**2
-    return (line.shot_noise / span, b), photo.white_level - photo.black_level.mean()
 
 
 def _noise(photo):

@@ -10,7 +10,7 @@ import tifffile
 
 from ..places import atomic_file
 from . import tags
-from .frame import active_view, levels, to_rggb
+from .frame import CELL, active_view
 
 PREVIEW_SIDE = 512  # pixels, at most
 D65 = 21  # EXIF's number of the illuminant
@@ -157,18 +157,18 @@ def preview(photo):
     ndarray, shape (h, w, 3), uint8, sRGB
         Neither side above PREVIEW_SIDE.
     """
-    height, width = active_view(photo).shape
-    step = max(1, -(-max(height, width) // (2 * PREVIEW_SIDE))) * 2
-    rggb = to_rggb(photo)
-    _, black = levels(photo)
-    rows, columns = max(1, len(rggb) // step), max(1, rggb.shape[1] // step)
-    cells = rggb[: rows * step, : columns * step]
-    step = min(step, *cells.shape)
-    cells = cells.reshape(rows, step // 2, 2, columns, step // 2, 2).mean((1, 4))
-    light = np.stack([cells[:, 0, :, 0], cells[:, 0, :, 1], cells[:, 1, :, 1]], -1)
-    light[..., 1] = (light[..., 1] + cells[:, 1, :, 0]) / 2
-    light = np.clip((light - black) / (65535 - black), 0, 1) / photo.white_balance
-    light = light.clip(0, 1) @ camera_to_srgb(photo.color_matrix).T
+    seen = active_view(photo)
+    step = -(-max(seen.shape) // (2 * PREVIEW_SIDE))  # cells of the mosaic in a pixel
+    rows, columns = (n // 2 // step for n in seen.shape)
+    light = np.zeros((rows, columns, 3))
+    for (y, x), color, black in zip(CELL, photo.phase, photo.black_level.ravel()):
+        plane = seen[y::2, x::2][: rows * step, : columns * step]
+        mean = plane.reshape(rows, step, columns, step).mean((1, 3))
+        share = 0.5 if color == "G" else 1.0
+        light[..., "RGB".index(color)] += share * (mean - black) / (photo.white_level - black)
+    light = (light.clip(0, 1) / photo.white_balance).clip(0, 1) @ camera_to_srgb(
+        photo.color_matrix
+    ).T
     exposure = 0.8 / max(np.percentile(light[..., 1], 98), 0.05)
     return to_srgb(light * exposure)
 

@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
+CELL = ((0, 0), (0, 1), (1, 0), (1, 1))  # the places of a 2 x 2 cell, row by row
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
 FULL_SCALE = 65535.0  # DN; where every channel's white level goes
 PILE, LEAST_CLIP = 10, 0.7  # so many pixels of the largest code, at least this share of white, clip

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..bayer import pack_bayer
 from ..noise import estimate_blind
+from .frame import FULL_SCALE, levels, to_rggb
 
 CROPS, CROP = 6, 256  # so many down and across, of so many pixels: enough for a per cent
 LEAST = 48  # pixels; what a blind estimate needs
@@ -90,3 +91,46 @@ def estimate_gains(rggb, line, black):
     gain = 2 * variance / (shot + np.sqrt(shot**2 + 4 * dark * variance))
     gain /= np.exp(np.mean(np.log(gain)))
     return np.ones((2, 2)) if np.ptp(gain) < SAME_GAIN else gain.reshape(2, 2)
+
+
+def measure_photo(photo):
+    """Measure the noise of a photograph.
+
+    Returns
+    -------
+    rggb : ndarray, shape (H, W), float32, DN
+        The frame as `to_rggb` gives it, the channels' gains undone.
+    line : NoiseLine of shape ()
+        Of all channels.
+    gain : ndarray, shape (2, 2)
+        What was undone; all 1 for most cameras.  Of the active area's cell.
+    """
+    rggb, black = to_rggb(photo), levels(photo)[1]
+    line = estimate_frame(rggb)
+    gain = estimate_gains(rggb, line, black)
+    if np.any(gain != 1):
+        place = divmod(photo.phase.index("R"), 2)
+        gain = np.roll(gain, place, (0, 1))  # from the mosaic's cell to the file's
+        rggb = to_rggb(photo, gain)
+        line = estimate_frame(rggb)
+    return rggb, line, gain
+
+
+def noise_in_codes(photo, line):
+    """A noise line in the file's own terms.
+
+    Parameters
+    ----------
+    photo : Photo
+    line : NoiseLine of shape (), as `measure_photo` gives it
+
+    Returns
+    -------
+    profile : tuple (a, b)
+        As DNG's NoiseProfile: variance = a x + b, x in 0-1 from black to white.
+    span : float, codes from black to white
+    """
+    offset = levels(photo)[1]
+    span = FULL_SCALE - offset
+    b = (line.intercept + line.shot_noise * offset) / span**2
+    return (line.shot_noise / span, b), photo.white_level - photo.black_level.mean()

@@ -253,7 +253,8 @@ def _from_libraw(path, raw, first):
     if phase not in PHASES:
         raise ValueError("%s: found the colour pattern %s, %s" % (path, phase, EXPECTED))
     top, left = sizes.top_margin, sizes.left_margin
-    gains = raw.camera_whitebalance
+    gains = raw.camera_whitebalance[:3]
+    gains = gains if min(gains) > 0 else raw.daylight_whitebalance[:3]
     white = float(raw.white_level)
     return Photo(
         mosaic=raw.raw_image.copy(),
@@ -263,7 +264,7 @@ def _from_libraw(path, raw, first):
         black_deltas=(np.zeros(sizes.height), np.zeros(sizes.width)),
         white_level=white,
         bits=int(white).bit_length(),
-        white_balance=_as_shot([1 / x if x > 0 else 0 for x in gains[:3]]),
+        white_balance=_as_shot([1 / x if x > 0 else 0 for x in gains]),
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
         orientation={3: 3, 5: 8, 6: 6}.get(sizes.flip, 1),  # LibRaw's numbers to TIFF's
         make="" if first is None else str(tags.tag_value(first, tags.MAKE, "")).strip(),
@@ -271,5 +272,5 @@ def _from_libraw(path, raw, first):
         exif={} if first is None else tags.read_exif(first),
         tags={},
         noise_profile=None,
-        notes=("GPS, maker notes",),
+        notes=("GPS", "lens", "maker notes"),
     )

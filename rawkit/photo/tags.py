@@ -15,7 +15,7 @@ import tifffile
 BYTE, ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 1, 2, 3, 4, 5, 10  # types
 
 SUBFILE_TYPE, PHOTOMETRIC, ORIENTATION, SUB_IFDS = 254, 262, 274, 330
-MAKE, MODEL, DATE_TIME, EXIF_IFD, GPS_IFD, MAKER_NOTE = 271, 272, 306, 34665, 34853, 37500
+MAKE, MODEL, DATE_TIME, EXIF_IFD, GPS_IFD = 271, 272, 306, 34665, 34853
 CFA_DIM, CFA_PATTERN, CFA_COLORS, CFA_LAYOUT = 33421, 33422, 50710, 50711
 DNG_VERSION, DNG_BACKWARD, UNIQUE_MODEL = 50706, 50707, 50708
 LINEARIZATION, BLACK_DIM, BLACK, BLACK_H, BLACK_V, WHITE = 50712, 50713, 50714, 50715, 50716, 50717
@@ -34,7 +34,7 @@ UNTRUE = {NOISE_PROFILE, LINEARIZATION, 50781, 50972, 51111, 52550}
 STORAGE = {50966, 50967, 50968, 50969, 50971, 50974, 50975, 51112, 52547, 52553, 52554, 52555}
 # blocks that point to places in the source file
 LOST = {50740: "private data", 50933: "extra profiles", 50828: "the embedded original file"}
-LOST.update({GPS_IFD: "GPS", MAKER_NOTE: "maker notes"})
+LOST[GPS_IFD] = "GPS"
 # base tags that a copy keeps beside those of DNG: description, artist, XMP, copyright
 BASE = {270, DATE_TIME, 315, 700, 33432}
 # of the raw image rather than of the file: crop, scale, masked areas, opcode lists, gain map
@@ -157,6 +157,8 @@ def kept_tags(pages):
                     value = tuple(value)
                 tags[code] = (int(tag.dtype), int(tag.count), value)
     block = tag_value(pages[0], EXIF_IFD, {})
-    if isinstance(block, dict) and "MakerNote" in block:
-        lost.append(LOST[MAKER_NOTE])
+    if isinstance(block, dict):
+        known = {name for _, _, name in EXIF.values()} | {"ExifVersion"}
+        lost += ["maker notes"] * ("MakerNote" in block)
+        lost += ["further EXIF"] * bool(set(block) - known - {"MakerNote"})
     return tags, sorted(set(lost))
