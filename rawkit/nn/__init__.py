@@ -7,6 +7,7 @@ way from patches to patches, `conv/` the layers that are fast on a CPU.
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
 from .batches import PairBatches, SyntheticBatches
 from .device import on_gpu
+from .evaluation import has_test_gt, open_scoring_pairs, score_networks, score_table
 from .losses import l1_loss, score_loss
 from .networks import (
     NETWORKS,
@@ -16,6 +17,7 @@ from .networks import (
     Stabilised,
     count_parameters,
     measure,
+    register,
 )
 from .optimizer import cosine_decay, linear_decay
 from .prediction import denoise, denoise_batches, predict, to_uint16
@@ -42,14 +44,19 @@ __all__ = [
     "describe_setup",
     "device",
     "find_weights",
+    "has_test_gt",
     "l1_loss",
     "linear_decay",
     "load_model",
     "measure",
     "on_gpu",
+    "open_scoring_pairs",
     "predict",
+    "register",
     "save_model",
     "score_loss",
+    "score_networks",
+    "score_table",
     "to_uint16",
     "train",
     "write_log",
