@@ -116,6 +116,7 @@ def test_no_code_runs_unless_asked_for_and_unchanged(mine, tmp_path):
 
 def test_a_class_a_function_or_a_registered_name_will_do(mine, tmp_path, bayer, monkeypatch):
     model, path = mine.Sized(5), tmp_path / "sized.npz"
+    model.eval()
     save_model(path, model)
     again, _ = load_model(path, network=lambda: mine.Sized(5))
     np.testing.assert_array_equal(predict(again, bayer), predict(model, bayer))

@@ -7,7 +7,13 @@ way from patches to patches, `conv/` the layers that are fast on a CPU.
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
 from .batches import PairBatches, SyntheticBatches
 from .device import on_gpu
-from .evaluation import has_test_gt, open_scoring_pairs, score_networks, score_table
+from .evaluation import (
+    has_test_gt,
+    open_scoring_pairs,
+    score_held_out,
+    score_networks,
+    score_table,
+)
 from .losses import l1_loss, score_loss
 from .networks import (
     NETWORKS,
@@ -54,6 +60,7 @@ __all__ = [
     "predict",
     "register",
     "save_model",
+    "score_held_out",
     "score_loss",
     "score_networks",
     "score_table",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 
 from ..binio import open_pairs, split_pairs
-from ..places import TEST_GT, TEST_INPUT, TRAIN_INPUT
+from ..places import TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT
 from ..score import normalized_l1, score_of_errors
 from .prediction import denoise_batches
 
@@ -76,19 +76,36 @@ def score_table(model, folder, limit=64, **options):
     FileNotFoundError, ValueError
         As `open_scoring_pairs` and `denoise_batches`.
     """
-    noisy, gt = open_scoring_pairs(folder, limit)
+    return _table(model, *open_scoring_pairs(folder, limit), **options)
+
+
+def score_held_out(model, folder, limit=64, **options):
+    """Score a network on the held-out pairs of a dataset, whatever else it has.
+
+    Parameters
+    ----------
+    model, folder, limit, **options : as `score_table`
+
+    Returns
+    -------
+    pandas.DataFrame, as `score_table`; or None if there are no pairs to hold out
+    """
+    if not all((folder / name).is_file() for name in (TRAIN_INPUT, TRAIN_GT)):
+        return None
+    noisy, gt = split_pairs(*open_pairs(folder))[1]
+    return _table(model, noisy[:limit], gt[:limit], **options) if len(noisy) else None
+
+
+def _table(model, noisy, gt, **options):
     parts, first, began = [], 0, time.perf_counter()
     for pred in denoise_batches(model, noisy, **options):
         seconds, now = time.perf_counter() - began, slice(first, first + len(pred))
-        parts.append(
-            pandas.DataFrame(
-                {
-                    "untouched": normalized_l1(noisy[now], gt[now]),
-                    "denoised": normalized_l1(pred, gt[now]),
-                    "ms": 1000 * seconds / len(pred),
-                }
-            )
-        )
+        columns = {
+            "untouched": normalized_l1(noisy[now], gt[now]),
+            "denoised": normalized_l1(pred, gt[now]),
+            "ms": 1000 * seconds / len(pred),
+        }
+        parts.append(pandas.DataFrame(columns))
         first, began = first + len(pred), time.perf_counter()
     return pandas.concat(parts, ignore_index=True).rename_axis("patch")
 
@@ -112,7 +129,7 @@ def score_networks(networks, folder, **options):
         table = score_table(model, folder, **options)
         rows.setdefault("untouched input", _summary(table["untouched"], np.nan))
         rows[name] = _summary(table["denoised"], table["ms"].mean())
-    return pandas.DataFrame(rows.values(), index=list(rows))
+    return pandas.DataFrame(list(rows.values()), index=list(rows))
 
 
 def _summary(errors, ms):
