@@ -1,6 +1,7 @@
 """The command line: python -m rawkit COMMAND; each command imports what it needs."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def _parser():
         "--remove-hot-pixels", action="store_true", help="photograph: also single bright pixels"
     )
 
+    commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
+
     check = commands.add_parser("check", help="whether a file can be the answer to a test input")
     check.add_argument("result", metavar="RESULT.bin", type=Path)
     check.add_argument("noisy", metavar="TEST.bin", type=Path)
@@ -59,6 +62,7 @@ def _parser():
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
     train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
+    train.add_argument("--views", type=int, default=2, help="of a BlindUNet, 1 or 2; default: 2")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
@@ -193,7 +197,7 @@ def _train(args):
 
     folder = args.folder or outputs_folder() / "pretrain"
     path, history = pretrain(
-        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop
+        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop, args.views
     )
     print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
 
@@ -208,8 +212,24 @@ def _notebooks(args):
         print("The submission: %s" % show_path(result))
 
 
+def _doctor(args):
+    from .doctor import report
+
+    faults = report()
+    if faults:
+        raise ValueError("found %d things to mend, see the lines with FIX" % faults)
+
+
+def _open_streams():
+    """Give closed standard streams a place, or the next file would take their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+
+
 def main(arguments=None):
     """Run one command; return the exit status, 0 or 2."""
+    _open_streams()
     args = _parser().parse_args(arguments)
     commands = {
         "info": _info,
@@ -219,9 +239,13 @@ def main(arguments=None):
         "synth": _synth,
         "notebooks": _notebooks,
         "train": _train,
+        "doctor": _doctor,
     }
     try:
         commands[args.command](args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
         print("rawkit %s: %s" % (args.command, error), file=sys.stderr)
         return 2

@@ -4,6 +4,8 @@ Colours: Okabe and Ito, "Color Universal Design", 2008 (told apart by colour-bli
 readers too); the error maps use matplotlib's "inferno", which also reads in grey.
 """
 
+import sys
+
 import matplotlib
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -43,8 +45,15 @@ def use_style():
     """Set matplotlib's defaults for the suite: 800 pixels wide, readable, calm.
 
     Call it once, after the imports.  Only defaults change; anything can still be
-    given in the plot itself.
+    given in the plot itself.  The reader's own settings of matplotlib are put aside;
+    in a notebook so is a backend that shows nothing there, such as MPLBACKEND=Agg.
     """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shown_in_notebooks = ("inline", "ipympl", "nbagg", "widget")
+    if hasattr(shell, "kernel"):
+        if not any(name in matplotlib.get_backend().lower() for name in shown_in_notebooks):
+            shell.run_line_magic("matplotlib", "inline")
+    matplotlib.rcdefaults()
     matplotlib.rcParams.update(
         {
             "figure.dpi": DPI,
