@@ -11,20 +11,3 @@ from .places import find_dataset, is_full_run, outputs_folder, show_path
 from .score import megcup_score, normalized_l1
 
 __version__ = "0.2.0"
-
-__all__ = [
-    "PLANES",
-    "find_dataset",
-    "find_pairs",
-    "is_full_run",
-    "megcup_score",
-    "normalized_l1",
-    "open_pairs",
-    "open_patches",
-    "outputs_folder",
-    "pack_bayer",
-    "show_path",
-    "split_pairs",
-    "unpack_bayer",
-    "write_patches",
-]

@@ -142,9 +142,7 @@ def _check_count(name, value, low):
         raise ValueError("found %s %r, expected a whole number of at least %d" % (name, value, low))
 
 
-def clean_patches(
-    n, seed, split="train", workers=None, preset="mixed", photos=None, first=0, out=None
-):
+def clean_patches(n, seed, split="train", workers=None, preset="mixed", photos=None, out=None):
     """Make noise-free mosaics, to be exposed with `rawkit.synth.expose`.
 
     Parameters
@@ -157,8 +155,6 @@ def clean_patches(
         Its scenes, optics and brightness; its sensors play no part.
     photos : str or Path, optional
         A folder of photographs instead of the bundled ones.
-    first : int
-        Index of the first scene: a stream without end is read piece by piece.
     out : array of float32 (n, 256, 256), optional
         Filled and returned, e.g. a memory map made by numpy.lib.format.open_memmap.
 
@@ -172,7 +168,7 @@ def clean_patches(
     if out is None:
         out = np.empty((n, PATCH_SIZE, PATCH_SIZE), np.float32)
     photographs = _photographs(split, recipe, photos)
-    tasks = ((split, seed, first + i, photographs, recipe) for i in range(n))
+    tasks = ((split, seed, i, photographs, recipe) for i in range(n))
     with _mapper(workers) as run:
         for i, mosaic in enumerate(run(_clean_task, tasks)):
             out[i] = mosaic

@@ -131,6 +131,40 @@ def random_sensor(rng, recipe=MIXED):
     return Sensor(bits, black, white, slope, read, row, gain, hot)
 
 
+def vary_sensor(sensor, rng):
+    """What cameras do to their frames and data sheets do not say; for training only.
+
+    Each happens to some: white below the nominal level, rows that share an offset, a
+    frame scaled by a digital gain, black some DN above 0, values below black cut off.
+
+    Parameters
+    ----------
+    sensor : Sensor
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    sensor : Sensor
+    offset : int, DN
+        To be added to the frame: that of a black level at which values were cut.
+    """
+    happens = rng.random(5) < (0.3, 0.15, 0.1, 0.2, 0.1)
+    factors = rng.uniform((0.92, 0.03, 0.4), (1.0, 0.5, 1.0))
+    black, white = sensor.black_level, sensor.white_level
+    if happens[0]:  # real white levels lie up to 8 % below
+        sensor = sensor._replace(white_level=black + (white - black) * factors[0])
+    if happens[1]:
+        sensor = sensor._replace(row_noise=max(sensor.row_noise, factors[1] * sensor.read_noise))
+    if happens[2]:
+        sensor = sensor._replace(gain=np.asarray(sensor.gain) * factors[2])
+    if happens[3] and black == 0:
+        sensor = sensor._replace(black_level=abs(6 * rng.standard_normal()))
+    if happens[4] and black > 100:
+        white = sensor.white_level - int(black)
+        return sensor._replace(black_level=0.0, white_level=white), int(black)
+    return sensor, 0
+
+
 def add_hot_pixels(mosaic, sensor, rng):
     """Let some pixels glow; they do so in every frame, so this belongs to the scene.
 
