@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..places import ROOT, outputs_folder, show_path
-from .archive import load_arrays, save_arrays, sha256
+from .archive import load_arrays, load_meta, save_arrays, sha256
 from .networks import NETWORKS, count_parameters
 
 SHIPPED = ROOT / "data" / "weights" / "model.npz"
@@ -20,6 +20,11 @@ def get_weights(model):
     return {name: tensor.numpy().copy() for name, tensor in model.named_parameters()}
 
 
+def weight_shapes(model):
+    """Names and shapes of a network's weights, a dict."""
+    return {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+
+
 def set_weights(model, weights, source="weights"):
     """Put weights into a network.
 
@@ -33,15 +38,15 @@ def set_weights(model, weights, source="weights"):
     Raises
     ------
     ValueError
-        If a name or shape does not fit; the network is left as it was.
+        If a name, dtype or shape does not fit; the network is left as it was.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
-    found = {name: tuple(np.shape(array)) for name, array in weights.items()}
+    expected = {name: ("float32", shape) for name, shape in weight_shapes(model).items()}
+    found = {name: (str(array.dtype), np.shape(array)) for name, array in weights.items()}
     if found != expected:
         odd = sorted(set(found.items()) ^ set(expected.items()))[0]
         raise ValueError(
-            "%s: found weights that do not fit %s, first at %s %s"
-            % ((source, type(model).__name__) + odd)
+            "%s: found weights that do not fit %s, first at %s %s %s"
+            % (source, type(model).__name__, odd[0], odd[1][0], odd[1][1])
         )
     model.load_state_dict(weights)
 
@@ -84,14 +89,18 @@ def load_model(path):
     FileNotFoundError, ValueError
         As `load_arrays`, or if the network's name is unknown.
     """
-    arrays, meta = load_arrays(path)
-    network = NETWORKS.get(meta.get("network"))
+    meta = load_meta(path)
+    network = NETWORKS.get(str(meta.get("network")))
     if network is None:
         raise ValueError(
             "%s: found network %r, expected one of %s"
             % (path, meta.get("network"), ", ".join(sorted(NETWORKS)))
         )
-    model = network(**meta["config"])
+    try:
+        model = network(**meta["config"])
+    except (KeyError, TypeError) as error:
+        raise ValueError("%s: found a config that fits no network (%s)" % (path, error)) from None
+    arrays, _ = load_arrays(path, weight_shapes(model))
     set_weights(model, arrays, path)
     model.eval()
     return model, meta
