@@ -226,7 +226,7 @@ def run_lock(path):
     Parameters
     ----------
     path : str or Path
-        What the run writes.  A hidden file beside it holds who has the lock; it stays.
+        What the run writes.  A hidden file beside it says who has the lock.
 
     Raises
     ------
@@ -257,4 +257,6 @@ def run_lock(path):
             note.write_text("process %d on %s\n" % (os.getpid(), platform.node()))
         yield
     finally:
+        with contextlib.suppress(OSError):
+            note.unlink()
         lock.release()

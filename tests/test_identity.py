@@ -29,7 +29,7 @@ def test_what_stays_the_same_has_one_name():
     scale = 2
     first = run_identity(loss=one)
 
-    def one(pred, gt):  # noqa: F811
+    def one(pred, gt):
         return scale * (pred - gt)
 
     assert run_identity(loss=one) == first
