@@ -19,6 +19,10 @@ for _float in (np.float16, np.float32, np.float64):
 # quarter of a training step.  With 1 it warns at its start, with 0 at every operation.
 os.environ.setdefault("MGB_WORKER_MAX_SPIN", "1")
 
+# MegEngine makes a folder in HOME as it starts, and fails where it cannot.
+if not os.access(os.path.expanduser("~"), os.W_OK):
+    os.environ.setdefault("MGE_FASTRUN_CACHE_DIR", tempfile.gettempdir())
+
 import megengine  # noqa: E402
 
 # what MegEngine's C code says on stderr where there is no GPU, which is no error

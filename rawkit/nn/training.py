@@ -71,8 +71,8 @@ def train(
     checkpoint : path or None
         Where to keep what a resume needs; None keeps nothing.
     checkpoint_seconds : float
-        Time between two checkpoints; more, but at most 60, on a disk so slow that they
-        would take 2 % of the time.
+        Time between two checkpoints, 0 for one a step; more, but at most 60, on a
+        disk so slow that they would take 2 % of the time.
     validate : function (model) -> float, or None
         Called every `validate_every` steps and at the end, on averaged weights
         if there are any.
@@ -180,7 +180,7 @@ class _Run:
 
     def save_if_due(self, pause):
         # by waiting 50 times as long as the last one took, they cost 2 % at most
-        pause = max(pause, min(50 * self._took, 60))
+        pause = pause and max(pause, min(50 * self._took, 60))
         if self.checkpoint and time.monotonic() - self._saved > pause:
             self.save()
 

@@ -91,7 +91,7 @@ def execute(notebook, title, changes=""):
         The last line of the error that stopped it.
     """
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbformat.v4 import new_code_cell
     from tqdm import tqdm
 
@@ -119,6 +119,8 @@ def execute(notebook, title, changes=""):
             client.execute()
         except CellExecutionError as error:
             return "%s: %s" % (error.ename, error.evalue)
+        except DeadKernelError:
+            return "its kernel was ended from outside; too little memory is the usual reason"
     return None
 
 
