@@ -50,14 +50,20 @@ def estimate_frame(rggb):
     Raises
     ------
     ValueError
-        If the frame is too small.
+        If the frame is too small, or clipped or of one value all over.
     """
     if min(rggb.shape) < LEAST:
         raise ValueError(
             "found a frame of %d x %d pixels, expected at least %d" % (rggb.shape + (LEAST,))
         )
     crops = sample_crops(rggb)
-    return estimate_blind(crops.reshape(-1, crops.shape[-1]))
+    line = estimate_blind(crops.reshape(-1, crops.shape[-1]))
+    if np.isnan(line.shot_noise):
+        raise ValueError(
+            "found a frame that is clipped or of one value all over, which tells nothing of its "
+            "noise; expected a photograph"
+        )
+    return line
 
 
 def estimate_gains(rggb, line, black):
@@ -90,7 +96,10 @@ def estimate_gains(rggb, line, black):
     # the positive root of dark g^2 + shot g - variance, in the form that dark = 0 allows
     gain = 2 * variance / (shot + np.sqrt(shot**2 + 4 * dark * variance))
     gain /= np.exp(np.mean(np.log(gain)))
-    return np.ones((2, 2)) if np.ptp(gain) < SAME_GAIN else gain.reshape(2, 2)
+    # a channel that clips all over tells nothing
+    if np.isnan(gain).any() or np.ptp(gain) < SAME_GAIN:
+        return np.ones((2, 2))
+    return gain.reshape(2, 2)
 
 
 def measure_photo(photo):
