@@ -7,6 +7,13 @@ way from patches to patches, `conv/` the layers that are fast on a CPU.
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
 from .batches import PairBatches, SyntheticBatches
 from .device import on_gpu
+from .evaluation import (
+    has_test_gt,
+    open_scoring_pairs,
+    score_held_out,
+    score_networks,
+    score_table,
+)
 from .losses import l1_loss, score_loss
 from .networks import (
     NETWORKS,
@@ -16,6 +23,7 @@ from .networks import (
     Stabilised,
     count_parameters,
     measure,
+    register,
 )
 from .optimizer import cosine_decay, linear_decay
 from .prediction import denoise, denoise_batches, predict, to_uint16

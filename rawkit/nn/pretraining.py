@@ -12,7 +12,7 @@ import numpy as np
 from ..binio import open_pairs
 from ..places import TEST_INPUT
 from ..score import megcup_score
-from ..synth import clean_patches, write_dataset
+from ..synth import clean_patches, get_recipe, write_dataset
 from .archive import load_arrays
 from .batches import SyntheticBatches
 from .losses import score_loss
@@ -25,6 +25,8 @@ from .weights import save_model, set_weights
 SCENES_SEED = 11
 VALIDATION_SEED = 5
 VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
+# scenes of three kinds take turns, white ones grey, each with its kind of sensors
+RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
 
 def pretrain(
@@ -35,6 +37,7 @@ def pretrain(
     seed=1,
     start=None,
     crop=96,
+    views=2,
     learning_rate=None,
     validate_every=500,
 ):
@@ -53,8 +56,10 @@ def pretrain(
     crop : int
         Side of the crops, in pixels.  A batch holds about as many pixels as 16
         crops of 96.
+    views : 1 or 2
+        Of a BlindUNet.  2 takes twice as long a step and can start from weights of 1.
     learning_rate : float or None
-        Of the first steps; None takes 2e-3, or half of it with `start`.
+        Of the first steps; None takes 2e-3, or a quarter of it with `start`.
     validate_every : int, steps
 
     Returns
@@ -77,9 +82,12 @@ def pretrain(
     clean = _scenes(folder, scenes)
     validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
     megengine.random.seed(seed)
-    model = NETWORKS[network]()
+    config = {"views": views} if network == "BlindUNet" else {}
+    model = NETWORKS[network](**config)
     command = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
     command %= (network, steps, scenes, seed)
+    if views != 2 and config:
+        command += " --views %d" % views
     origin = {}
     if start:
         weights, meta = load_arrays(start)
@@ -88,12 +96,14 @@ def pretrain(
         command += " --start WEIGHTS"
     if crop != 96:
         command += " --crop %d" % crop
-    learning_rate = learning_rate or (1e-3 if start else 2e-3)
+    learning_rate = learning_rate or (5e-4 if start else 2e-3)
     batches = SyntheticBatches(
         clean,
         batch_size=max(1, round(16 * 96**2 / crop**2)),
         crop=crop,
         seed=seed,
+        recipes=RECIPES,
+        vary=True,
         with_line=isinstance(model, Stabilised),
     )
     history = train(
@@ -125,14 +135,17 @@ def pretrain(
 
 
 def _scenes(folder, count):
-    """Clean scenes, made once and kept in a file."""
-    path = folder / ("scenes_%d.npy" % count)
+    """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
+    path = folder / ("scenes_of_three_%d.npy" % count)
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
         shape = (count, 256, 256)
         out = np.lib.format.open_memmap(str(unfinished), "w+", np.float32, shape)
-        clean_patches(count, SCENES_SEED, out=out)
+        for i, recipe in enumerate(RECIPES):
+            part = out[i :: len(RECIPES)]
+            if len(part):
+                clean_patches(len(part), SCENES_SEED + i, preset=recipe, out=part)
         out.flush()
         unfinished.replace(path)
     return np.load(str(path), mmap_mode="r")

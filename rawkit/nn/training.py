@@ -44,9 +44,9 @@ def train(
 
     Parameters
     ----------
-    model : a network of `rawkit.model`
-        Trained in place.  At the end it holds the averaged weights if `ema_decay`
-        is given.
+    model : megengine.module.Module
+        (N, 1, H, W) float32 in 0-1 to the same.  Trained in place.  At the end it holds
+        the averaged weights if `ema_decay` is given.
     batches : iterator
         Gives (noisy_01, gt_01), or between them what else the network takes.  Has
         `settings`, `state()` and `restore()`: see `rawkit.batches`.
@@ -85,7 +85,7 @@ def train(
     run = _Run(model, batches, ema_decay, clip_norm)
     run.settings = {
         "network": type(model).__name__,
-        "config": model.config,
+        "config": getattr(model, "config", {}),
         "first_weights": _fingerprint(model),
         "steps": steps,
         "learning_rate": learning_rate,
@@ -104,7 +104,9 @@ def train(
     for step in range(start, steps):
         inputs = [megengine.Tensor(array) for array in next(batches)]
         with manager:
-            value = loss(model(*inputs[:-1]), inputs[-1])
+            pred = model(*inputs[:-1])
+            _check_shape(pred, inputs[-1])
+            value = loss(pred, inputs[-1])
             manager.backward(value)
         run.optimizer.step(learning_rate * schedule(step, steps))
         run.losses.append(float(value.numpy()))
@@ -180,6 +182,14 @@ def _fingerprint(model):
     for _, tensor in sorted(model.named_parameters()):
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _check_shape(pred, gt):
+    if tuple(pred.shape) != tuple(gt.shape):  # a loss would stretch one over the other
+        raise ValueError(
+            "found an answer of shape %s from the network, expected %s"
+            % (tuple(pred.shape), tuple(gt.shape))
+        )
 
 
 def _check_loss(losses, checkpoint):

@@ -14,3 +14,4 @@ from .figures import (
 )
 from .rendering import Rendering, demosaic, estimate_rendering, render
 from .slider import CompareSlider, compare
+from .strength import StrengthSlider, choose_upload, keep_upload
