@@ -36,6 +36,7 @@ PACKAGES = (
     ("pillow", None, "pictures"),
     ("scikit-image", None, "synthetic data"),
     ("scikit-learn", None, "synthetic data"),
+    ("tifffile", None, "DNG files"),
     ("tqdm", None, "progress"),
     ("ipywidgets", None, "the explorer"),
     ("jupyterlab", None, "the notebooks"),
