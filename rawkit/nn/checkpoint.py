@@ -60,13 +60,15 @@ class Checkpoint:
             except ValueError as error:
                 self._set_aside(path, "damaged", str(error))
                 continue
-            if not isinstance(meta.get("settings"), dict) or "losses" not in arrays:
+            if not isinstance(meta.get("settings"), dict) or not np.ndim(arrays.get("losses")):
                 raise ValueError(
                     "%s: found an archive of another kind, expected a checkpoint or no file"
                     % show_path(path)
                 )
             if _text(meta["settings"]) == _text(self.settings):
-                mine = mine or (arrays, meta)
+                # what another run set aside may be newer than what it left
+                if mine is None or len(arrays["losses"]) > len(mine[0]["losses"]):
+                    mine = arrays, meta
             else:
                 why = "it belongs to a run with other %s" % self._differences(meta["settings"])
                 self._set_aside(path, self._identity(meta["settings"]), why)
