@@ -60,12 +60,13 @@ class Checkpoint:
             except ValueError as error:
                 self._set_aside(path, "damaged", str(error))
                 continue
-            if not isinstance(meta.get("settings"), dict) or "losses" not in arrays:
+            if not isinstance(meta.get("settings"), dict) or not np.ndim(arrays.get("losses")):
                 raise ValueError(
                     "%s: found an archive of another kind, expected a checkpoint or no file"
                     % show_path(path)
                 )
             if _text(meta["settings"]) == _text(self.settings):
+                # what another run set aside may be newer than what it left
                 if mine is None or len(arrays["losses"]) > len(mine[0]["losses"]):
                     mine = arrays, meta
             else:
