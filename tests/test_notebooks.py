@@ -42,8 +42,8 @@ def run(name, changes=""):
     return error, "".join(output.get("text", "") for output in outputs)
 
 
-def test_there_are_five_in_order():
-    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "06"]
+def test_there_are_six_in_order():
+    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "05", "06"]
 
 
 def adds_one_dn():
