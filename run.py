@@ -29,7 +29,6 @@ COMMANDS = {
     "test": [
         RUFF + ["check", "."],
         RUFF + ["format", "--check", "."],
-        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
         # side by side, on a thread each: two at once need less time than two threads save
         ["-m", "pytest", "-n", "2", "--dist", "loadgroup"],
     ],
