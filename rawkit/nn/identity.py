@@ -40,7 +40,8 @@ def describe_run(**parts):
     -------
     dict
     """
-    return json.loads(json.dumps(_describe(parts, {})))
+    # each on its own, so that a part that changes leaves the others as they were
+    return json.loads(json.dumps({name: _describe(part, {}) for name, part in parts.items()}))
 
 
 def run_identity(**parts):
