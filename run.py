@@ -4,6 +4,7 @@
     python3 run.py          all notebooks in order, then outputs/submit/result.bin
     python3 run.py test     every test, notebooks included
     python3 run.py lab      JupyterLab, opened at notebook 01
+    python3 run.py doctor   what is installed, found and usable
 
 Works with any Python 3.6 or newer: it only starts uv, which finds or fetches the
 Python 3.10 that MegEngine needs and fills the folder .venv beside this file.
@@ -13,26 +14,56 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
-VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
-PRIVATE_UV = os.path.join(ROOT, ".uv")  # used where uv is not installed
+VENV = os.path.join(ROOT, ".venv")
+VENV_PYTHON = os.path.join(VENV, "bin", "python")
+PRIVATE = os.path.join(ROOT, ".uv")  # uv, where it is not installed; a home, where there is none
 
+IS_ROOT = getattr(os, "geteuid", int)() == 0  # not everywhere; there check_platform speaks
 RUFF = ["-m", "ruff"]
+LAB = ["-m", "jupyterlab", "notebooks/01_data_exploration.ipynb"]
 COMMANDS = {
     "notebooks": [["-m", "rawkit", "notebooks"]],
     "test": [
         RUFF + ["check", "."],
         RUFF + ["format", "--check", "."],
-        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
-        ["-m", "pytest"],
+        # side by side, on a thread each: two at once need less time than two threads save
+        ["-m", "pytest", "-n", "2", "--dist", "loadgroup"],
     ],
-    "lab": [["-m", "jupyter", "lab", "notebooks/01_data_exploration.ipynb"]],
+    # the root, so that README and outputs are in sight; root needs a permission of its own
+    "lab": [LAB + ["--ServerApp.root_dir=" + ROOT] + ["--allow-root"] * IS_ROOT],
+    "doctor": [["-m", "rawkit", "doctor"]],
 }
+
+# What the caller's shell may have set for other programs and would change ours.  Where
+# packages come from (UV_INDEX_URL, PIP_INDEX_URL, proxies, certificates) stays.
+NOT_OURS = "MPLBACKEND MATPLOTLIBRC JUPYTER_PATH IPYTHONDIR VIRTUAL_ENV CONDA_PREFIX".split()
+NOT_OURS += ["UV_" + name for name in (
+    "CONSTRAINT EXCLUDE_NEWER EXTRA FROZEN LOCKED NO_BUILD NO_EDITABLE NO_INSTALL_PROJECT NO_SYNC "
+    "ONLY_GROUP OVERRIDE PROJECT PYTHON RESOLUTION SYSTEM_PYTHON WORKING_DIR WORKING_DIRECTORY"
+).split()]  # fmt: skip
 
 
 def stop(message):
     sys.exit("run.py: " + message)
+
+
+def say(message):
+    try:
+        print(message, flush=True)
+    except OSError:  # whoever read it has gone
+        pass
+
+
+def open_streams():
+    """Give a closed stdin, stdout or stderr a place, or the next file would take its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def check_platform():
@@ -44,62 +75,100 @@ def check_platform():
         )
 
 
+def can_write(folder):
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def clean_environment():
+    """The caller's variables less those that would change what is installed or run."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in NOT_OURS and not name.startswith("PYTHON")
+    }
+    environment.update(
+        PATH=os.path.join(VENV, "bin") + os.pathsep + os.environ.get("PATH", os.defpath),
+        UV_PROJECT_ENVIRONMENT=VENV,
+        PYTHONUTF8="1",  # in whatever locale
+        JUPYTER_PREFER_ENV_PATH="1",  # the kernel of .venv, not one the user has registered
+        PIP_USER="0",  # pip is told a folder
+        PIP_REQUIRE_VIRTUALENV="0",
+    )
+    home = os.path.expanduser("~")
+    if not can_write(home):  # a container's arbitrary user
+        environment["HOME"] = os.path.join(PRIVATE, "home")
+        try:
+            os.makedirs(environment["HOME"], exist_ok=True)
+        except OSError as error:
+            stop("%s: cannot write here (%s), expected a folder of yours" % (ROOT, error.strerror))
+    return environment
+
+
 def works(uv, environment):
+    """Whether this uv starts, and is new enough to know `sync`."""
     try:  # a version manager's stand-in can be on the path and lead nowhere
-        return not subprocess.call(
-            uv + ["--version"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return not subprocess.call([uv, "sync", "--help"], cwd=ROOT, env=environment, **quiet)
     except OSError:
         return False
 
 
-def find_uv():
-    """The command that starts uv; fetched into .uv where there is none."""
-    if works(["uv"], os.environ):
-        return ["uv"], os.environ
+def find_uv(environment):
+    """The program uv; fetched into .uv where there is none."""
+    private = os.path.join(PRIVATE, "bin", "uv")
+    for uv in ("uv", private):
+        if works(uv, environment):
+            return uv
+    say("Fetching uv, the installer, into .uv")
     # --target leaves the user's own Python alone and works where that is protected
-    environment = dict(os.environ, PYTHONPATH=PRIVATE_UV)
-    uv = [sys.executable, "-m", "uv"]
-    if not works(uv, environment):
-        print("Fetching uv, the installer, into .uv", flush=True)
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        if subprocess.call(pip + ["--target", PRIVATE_UV, "uv"]):
-            stop("could not install uv with pip; install uv by hand, then run this again")
-    return uv, environment
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip += ["--upgrade", "--target"]
+    # uv is one program; only the Python module that starts it asks for Python 3.8
+    get_uv = pip + [PRIVATE, "--only-binary=:all:", "--ignore-requires-python", "uv"]
+    if subprocess.call(get_uv, env=environment, stderr=subprocess.DEVNULL):
+        # Python 3.6 comes with a pip too old to see today's uv; 21.3.1 is the last for 3.6
+        newer = os.path.join(PRIVATE, "pip")
+        subprocess.call(pip + [newer, "pip==21.3.1"], env=environment, stderr=subprocess.DEVNULL)
+        subprocess.call(get_uv, env=dict(environment, PYTHONPATH=newer))
+    if not works(private, environment):
+        stop(
+            "could not install uv with pip; install uv by hand (on Debian or Ubuntu, "
+            "sudo apt-get install python3-pip may be all), then run this again"
+        )
+    return private
 
 
-def set_up():
-    uv, environment = find_uv()
+def set_up(environment):
+    uv = find_uv(environment)
     if not os.path.exists(VENV_PYTHON):
-        print("Setting up .venv. The first time downloads about 1.2 GB.", flush=True)
-    environment = dict(environment)
-    environment.pop("VIRTUAL_ENV", None)  # another active environment is not the one meant
-    if subprocess.call(uv + ["sync", "--extra", "test"], cwd=ROOT, env=environment):
+        say("Setting up .venv. The first time downloads about 1.2 GB.")
+    if subprocess.call([uv, "sync", "--extra", "test"], cwd=ROOT, env=environment):
         stop("uv could not set up .venv (its message is above)")
-    check = subprocess.run(
-        [VENV_PYTHON, "-c", "import megengine"], stderr=subprocess.PIPE, universal_newlines=True
-    )
-    if check.returncode:
-        reason = (check.stderr.strip().splitlines() or ["it says no reason"])[-1]
-        hint = "; on Debian or Ubuntu: sudo apt-get install libgl1 libglib2.0-0"
-        stop("MegEngine does not start: %s%s" % (reason, hint if ".so" in reason else ""))
 
 
 def main():
+    open_streams()
     name = sys.argv[1] if len(sys.argv) > 1 else "notebooks"
+    if name in ("-h", "--help"):
+        say(__doc__.strip())
+        return
     if name not in COMMANDS:
         stop("found %r, expected one of %s" % (name, ", ".join(COMMANDS)))
     check_platform()
-    set_up()
-    for command in COMMANDS[name]:
-        extra = sys.argv[2:] if command is COMMANDS[name][-1] else []
-        status = subprocess.call([VENV_PYTHON] + command + extra, cwd=ROOT)
+    environment = clean_environment()
+    set_up(environment)
+    *before, last = [[VENV_PYTHON] + command for command in COMMANDS[name]]
+    for command in before:
+        status = subprocess.call(command, cwd=ROOT, env=environment)
         if status:
             sys.exit(status)
+    os.chdir(ROOT)
+    # in our place: Ctrl-C then reaches JupyterLab, not a parent that would kill it
+    os.execve(VENV_PYTHON, last + sys.argv[2:], environment)
 
 
 if __name__ == "__main__":

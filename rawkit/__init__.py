@@ -6,24 +6,8 @@ MegEngine, `rawkit.view` draws, `rawkit.report` runs notebooks.
 """
 
 from .bayer import PLANES, pack_bayer, unpack_bayer
-from .binio import open_pairs, open_patches, split_pairs, write_patches
+from .binio import find_pairs, open_pairs, open_patches, split_pairs, write_patches
 from .places import find_dataset, is_full_run, outputs_folder, show_path
 from .score import megcup_score, normalized_l1
 
 __version__ = "0.2.0"
-
-__all__ = [
-    "PLANES",
-    "find_dataset",
-    "is_full_run",
-    "megcup_score",
-    "normalized_l1",
-    "open_pairs",
-    "open_patches",
-    "outputs_folder",
-    "pack_bayer",
-    "show_path",
-    "split_pairs",
-    "unpack_bayer",
-    "write_patches",
-]

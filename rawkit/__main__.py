@@ -14,22 +14,30 @@ def _parser():
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
 
-    info = commands.add_parser("info", help="what a .bin file or a dataset folder holds")
+    info = commands.add_parser("info", help="what a .bin, a raw file or a dataset folder holds")
     info.add_argument("path", metavar="PATH", type=Path)
 
     score = commands.add_parser("score", help="the competition's score of a prediction")
     score.add_argument("pred", metavar="PRED.bin", type=Path)
     score.add_argument("gt", metavar="GT.bin", type=Path)
 
-    denoise = commands.add_parser("denoise", help="denoise every patch of a file")
-    denoise.add_argument("noisy", metavar="IN.bin", type=Path)
-    denoise.add_argument("out", metavar="OUT.bin", type=Path)
+    denoise = commands.add_parser("denoise", help="denoise a file of patches, or a raw photograph")
+    denoise.add_argument("noisy", metavar="IN", type=Path, help="IN.bin, or a camera's raw file")
+    denoise.add_argument("out", metavar="OUT", type=Path, help="OUT.bin, or OUT.dng")
     denoise.add_argument(
         "--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite"
     )
     denoise.add_argument(
-        "--self-ensemble", action="store_true", help="average over eight views; slower"
+        "--self-ensemble", action="store_true", help="patches: average over eight views; slower"
     )
+    denoise.add_argument(
+        "--strength", metavar="S", type=float, help="photograph: 0, untouched, to 1 (default)"
+    )
+    denoise.add_argument(
+        "--remove-hot-pixels", action="store_true", help="photograph: also single bright pixels"
+    )
+
+    commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
 
     check = commands.add_parser("check", help="whether a file can be the answer to a test input")
     check.add_argument("result", metavar="RESULT.bin", type=Path)
@@ -55,6 +63,7 @@ def _parser():
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
     train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
+    train.add_argument("--views", type=int, default=2, help="of a BlindUNet, 1 or 2; default: 2")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
@@ -64,10 +73,21 @@ def _parser():
     return parser
 
 
+def _is_photo(path):
+    from .photo.reading import is_photo
+
+    return is_photo(path)
+
+
 def _info(args):
     from .binio import PatchFile, open_pairs
     from .places import GT_OF, NAMES
 
+    if args.path.is_file() and _is_photo(args.path):
+        from .photo import describe, read_photo
+
+        print("%s\n  %s" % (args.path, "\n  ".join(describe(read_photo(args.path)))))
+        return
     if args.path.is_dir():
         paths = [args.path / name for name in NAMES if (args.path / name).is_file()]
         if not paths:
@@ -115,6 +135,13 @@ def _denoise(args):
     from .binio import open_patches
     from .places import check_output
 
+    if args.noisy.is_file() and _is_photo(args.noisy):
+        return _denoise_photo(args)
+    if args.strength is not None or args.remove_hot_pixels:
+        raise ValueError(
+            "%s: found a file of patches, expected a raw photograph for --strength and "
+            "--remove-hot-pixels" % args.noisy
+        )
     check_output(args.out)
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
     from .nn import SHIPPED, load_model
@@ -123,6 +150,17 @@ def _denoise(args):
     model, _ = load_model(args.weights or SHIPPED)
     write_submission(model, args.noisy, args.out, args.self_ensemble, progress=True)
     print("%s: %d patches" % (args.out, len(patches)))
+
+
+def _denoise_photo(args):
+    from .photo import denoise_file
+
+    if args.self_ensemble:
+        raise ValueError("%s: found a photograph, --self-ensemble is for patches" % args.noisy)
+    strength = 1.0 if args.strength is None else args.strength
+    photo = denoise_file(args.noisy, args.out, args.weights, strength, args.remove_hot_pixels)
+    lost = "; not kept: %s" % ", ".join(photo.notes) if photo.notes else ""
+    print("%s: %d x %d pixels%s" % ((args.out,) + photo.mosaic.shape[::-1] + (lost,)))
 
 
 def _check(args):
@@ -162,7 +200,7 @@ def _train(args):
 
     folder = args.folder or outputs_folder() / "pretrain"
     path, history = pretrain(
-        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop
+        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop, args.views
     )
     print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
 
@@ -176,6 +214,14 @@ def _notebooks(args):
     result = outputs_folder() / "submit" / "result.bin"
     if result.is_file():
         print("The submission: %s" % show_path(result))
+
+
+def _doctor(args):
+    from .doctor import report
+
+    faults = report()
+    if faults:
+        raise ValueError("found %d things to mend, see the lines with FIX" % faults)
 
 
 def _prepare_streams():
@@ -219,6 +265,7 @@ def main(arguments=None):
         "synth": _synth,
         "notebooks": _notebooks,
         "train": _train,
+        "doctor": _doctor,
     }
     try:
         commands[args.command](args)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .places import GT_OF, TRAIN_INPUT, atomic_file
+from .places import GT_OF, ROOT, TRAIN_INPUT, Dataset, atomic_file, find_dataset
 
 PATCH_SIZE = 256  # pixels
 PATCH_BYTES = 2 * PATCH_SIZE * PATCH_SIZE
@@ -188,3 +188,28 @@ def split_pairs(noisy, gt):
     count = len(noisy)
     first = count - min(max(count // 4, count > 1), 1024)
     return (noisy[:first], gt[:first]), (noisy[first:], gt[first:])
+
+
+def find_pairs():
+    """Decide which dataset to train on: it must have a pair to train and one to score.
+
+    Returns
+    -------
+    Dataset : named tuple (folder : Path, reason : str)
+        That of `find_dataset`; where it has fewer than two pairs, the tiny synthetic set
+        that comes with the checkout, so that a notebook can show all it has to show.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `find_dataset` and `open_pairs`.
+    """
+    dataset = find_dataset()
+    names = (TRAIN_INPUT, GT_OF[TRAIN_INPUT])
+    complete = all((dataset.folder / name).is_file() for name in names)
+    count = len(open_pairs(dataset.folder)[0]) if complete else 0
+    if count > 1:
+        return dataset
+    found = "%d pairs" % count if count != 1 else "1 pair"
+    reason = "the tiny synthetic set, because %s holds %s and training needs 2 or more"
+    return Dataset(ROOT / "data", reason % (dataset.folder.name, found))

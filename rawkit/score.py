@@ -79,5 +79,25 @@ def megcup_score(pred, gt):
     >>> megcup_score(np.full((1, 2, 2), 90.0), np.full((1, 2, 2), 100.0))
     10.0
     """
-    mean = normalized_l1(pred, gt).mean()
+    return score_of_errors(normalized_l1(pred, gt))
+
+
+def score_of_errors(errors):
+    """The score of patches whose `normalized_l1` is known.
+
+    Parameters
+    ----------
+    errors : array, shape (N,), unit sqrt(DN)
+
+    Returns
+    -------
+    float
+        5 log10(100 / their mean); infinity where all are 0.
+
+    Examples
+    --------
+    >>> score_of_errors(np.array([0.5, 1.5]))
+    10.0
+    """
+    mean = np.mean(errors)
     return float(5 * np.log10(100 / mean)) if mean > 0 else float("inf")

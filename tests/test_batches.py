@@ -6,7 +6,7 @@ import pytest
 from rawkit.nn import batches as nn_batches
 from rawkit.nn.batches import PairBatches, SyntheticBatches
 from rawkit.noise import estimate_blind, line_variance
-from rawkit.synth import Sensor, clean_patches
+from rawkit.synth import MIXED, PRESETS, Sensor, clean_patches
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_the_line_given_is_the_noise_that_was_added(scenes):
 
 def test_row_noise_and_quantisation_count_once_in_the_line_given(scenes, monkeypatch):
     coarse = Sensor(10, 500.0, 65472.0, 20.0, 15.0, 12.0, np.ones(4), 0.0)
-    monkeypatch.setattr(nn_batches, "random_sensor", lambda rng: coarse)
+    monkeypatch.setattr(nn_batches, "random_sensor", lambda rng, recipe: coarse)
     _, line, _ = next(SyntheticBatches(scenes, 2, 64, line_error=0.0, blind_share=0.0))
     dark = 15.0**2 + 12.0**2 + 64.0**2 / 12
     np.testing.assert_allclose(line[:, 0] * 500 + line[:, 1], dark, rtol=1e-4)
@@ -102,3 +102,34 @@ def test_half_of_the_lines_are_estimated_from_the_crop_itself(scenes):
     estimate = estimate_blind(noisy[:, 0] * 65536)
     same = np.isclose(line[:, 0], estimate.shot_noise, rtol=1e-4)
     assert same.tolist() == [True, True, False, False]
+
+
+def test_scenes_of_several_recipes_get_their_own_sensors(scenes, monkeypatch):
+    given = []
+
+    def remember(rng, recipe):
+        given.append(recipe)
+        return Sensor(12, 0.0, 65520.0, 20.0, 15.0, 0.0, np.ones(4), 0.0)
+
+    monkeypatch.setattr(nn_batches, "random_sensor", remember)
+    recipes = MIXED, PRESETS["sharp"]
+    next(SyntheticBatches(scenes, 16, 64, recipes=recipes, blind_share=0.0))
+    assert set(given) == set(recipes)
+
+
+def test_the_line_given_fits_sensors_that_deviate_from_their_data_sheets(scenes):
+    batches = SyntheticBatches(scenes, 16, 64, vary=True, line_error=0.0, blind_share=0.0)
+    ratios = []
+    for _ in range(8):
+        for noisy, line, gt in zip(*next(batches)):
+            inside = (gt > 0.1) & (gt < 0.3)
+            if inside.sum() > 500:
+                variance = line_variance((line[0], line[1]), gt[inside] * 65536)
+                ratios.append(np.mean(((noisy - gt)[inside] * 65536) ** 2 / variance))
+    assert len(ratios) > 20
+    assert abs(np.median(ratios) - 1) < 0.05
+
+
+def test_a_crop_that_tells_nothing_is_given_the_true_line(scenes):
+    noisy, line, _ = next(SyntheticBatches(scenes * 0, batch_size=4, crop=64, blind_share=1.0))
+    assert np.isfinite(line).all()

@@ -5,6 +5,7 @@ import pytest
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.nn import predict
+from rawkit.nn.archive import load_arrays, save_arrays
 from rawkit.nn.networks import PARAMETER_BUDGET, Baseline, BlindUNet, count_parameters, measure
 from rawkit.nn.weights import get_weights, load_model, save_model, set_weights, sha256
 
@@ -104,25 +105,108 @@ def test_the_layers_one_by_one_give_the_same(baseline, rng):
     np.testing.assert_allclose(unpack_bayer(x).numpy(), baseline(bayer).numpy()[:, 0], atol=1e-6)
 
 
-def test_every_stored_parameter_of_the_unet_is_used_and_within_the_budget():
-    model = BlindUNet()
+@pytest.mark.parametrize("views", [1, 2])
+def test_every_stored_parameter_of_the_unet_is_used_and_within_the_budget(views):
+    model = BlindUNet(views)
     parameters, macs = measure(model)
     assert parameters == count_parameters(model) == 95444 <= PARAMETER_BUDGET
-    assert macs < 6500
+    assert 6000 * views < macs < 6500 * views
 
 
-def test_a_new_unet_returns_its_input(rng):
+def test_only_one_view_or_two():
+    with pytest.raises(ValueError, match="views 3"):
+        BlindUNet(3)
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_a_new_unet_returns_its_input(rng, views):
     light = np.linspace(3000, 30000, 64).repeat(2)
     bayer = rng.normal(light, np.sqrt(20 * light), (2, 66, 128)).round()
-    np.testing.assert_allclose(predict(BlindUNet(), bayer), bayer, atol=0.1)
+    np.testing.assert_allclose(predict(BlindUNet(views), bayer), bayer, atol=0.1)
+
+
+def busy(views, rng):
+    """A network that changes what it is given."""
+    model = BlindUNet(views)
+    model.exit.weight[:] = rng.normal(0, 0.1, model.exit.weight.shape).astype(np.float32)
+    return model
+
+
+def ramp(rng, shape=(1, 64, 128)):
+    """A mosaic from dark to bright, with noise."""
+    light = np.linspace(3000, 30000, shape[-1] // 2).repeat(2)
+    return rng.normal(light, np.sqrt(20 * light), shape).round()
+
+
+def test_two_views_are_the_mean_of_one_and_of_one_turned(rng):
+    two = busy(2, rng)
+    one = BlindUNet(1)
+    set_weights(one, get_weights(two))
+    stable = rng.normal(50, 5, (1, 64, 128)).astype(np.float32)
+
+    def run(model, mosaic):
+        return unpack_bayer(model.residual(pack_bayer(megengine.Tensor(mosaic)))).numpy()
+
+    turned = np.pad(stable[:, 1:, 1:], ((0, 0), (0, 1), (0, 1)), "reflect")[:, ::-1, ::-1]
+    first, second = run(one, stable), run(one, np.ascontiguousarray(turned))[:, ::-1, ::-1]
+    mean = first.copy()
+    mean[:, 1:, 1:] = 0.5 * (first[:, 1:, 1:] + second[:, :-1, :-1])
+    assert np.abs(first - mean).max() > 0.1
+    np.testing.assert_allclose(run(two, stable), mean, atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [0, 3000, 65535])
+@pytest.mark.parametrize("views", [1, 2])
+def test_a_constant_patch_stays_constant_and_is_told_of(rng, views, value):
+    bayer = np.stack([np.full((64, 128), value), ramp(rng)[0]])
+    with pytest.warns(UserWarning, match="1 of 2 mosaics"):
+        pred = predict(busy(views, rng), bayer)
+    np.testing.assert_array_equal(pred[0], bayer[0])
+    assert np.abs(pred[1] - bayer[1]).max() > 10
+
+
+def test_saturated_pixels_stay(rng):
+    bayer = np.minimum(ramp(rng), 29000)
+    bayer = np.where(bayer == 29000, 65520, bayer)
+    pred = predict(busy(2, rng), bayer)
+    np.testing.assert_allclose(pred[bayer == 65520], 65520, atol=0.01)
+
+
+def test_a_hot_pixel_stays_and_does_not_smear(rng):
+    model, bayer = busy(2, rng), ramp(rng)
+    hot = bayer.copy()
+    hot[0, 31, 40] = 60000
+    change = np.abs(predict(model, hot) - predict(model, bayer))
+    assert predict(model, hot)[0, 31, 40] == pytest.approx(60000, abs=0.1)
+    change[0, 31, 40] = 0
+    assert change.max() < 300, "the noise's own deviation there is some 500"
+
+
+def test_a_mosaic_too_small_to_estimate_is_named():
+    with pytest.raises(ValueError, match="48 x 48"):
+        predict(BlindUNet(2), np.zeros((1, 46, 64)))
+
+
+def test_weights_of_the_first_release_load_with_one_view(tmp_path):
+    save_model(tmp_path / "old.npz", BlindUNet(1))
+    arrays, meta = load_arrays(tmp_path / "old.npz")
+    save_arrays(tmp_path / "old.npz", arrays, dict(meta, config={}))
+    model, _ = load_model(tmp_path / "old.npz")
+    assert model.config == {"views": 1}
 
 
 def test_the_unet_treats_each_image_alone(rng):
-    model = BlindUNet()
-    model.exit.weight[:] = rng.normal(0, 0.1, model.exit.weight.shape).astype(np.float32)
+    model = busy(2, rng)
     light = np.linspace(3000, 30000, 64).repeat(2)
     bayer = rng.normal(light, np.sqrt(20 * light), (3, 64, 128)) * [[[1]], [[0.3]], [[1.5]]]
     together = predict(model, bayer)
     assert np.abs(together - bayer).max() > 10, "the network does something"
     for i in range(3):
         np.testing.assert_allclose(predict(model, bayer[i : i + 1])[0], together[i], atol=0.5)
+
+
+def test_another_phase_than_rggb_is_told_of(rng):
+    colour = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
+    bayer = rng.normal(colour, np.sqrt(20 * colour), (1, 64, 64)).round()
+    with pytest.warns(UserWarning, match="1 of 1 mosaics have their greens"):
+        predict(BlindUNet(2), np.roll(bayer, 1, axis=2))

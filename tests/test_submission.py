@@ -31,7 +31,7 @@ SPOILED = {
     "shifted": (lambda pred, noisy: np.roll(pred, 1, 0), "16 of 16 .* fit other inputs better"),
     "two swapped": (lambda pred, noisy: swapped(pred, 3, 9), "2 of 16 patches .first 3. fit"),
     "in 0-1": (lambda pred, noisy: pred // 65535, "hundredth of the light"),
-    "constant": (lambda pred, noisy: replaced(pred, 4, 777), "1 of 16 .first 4. are constant"),
+    "constant": (lambda pred, noisy: replaced(pred, 4, 777), "1 of 16 .* .first 4. are constant"),
     "copied": (lambda pred, noisy: replaced(pred, 5, noisy[5]), "first 5. are copies"),
 }
 

@@ -7,6 +7,13 @@ way from patches to patches, `conv/` the layers that are fast on a CPU.
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
 from .batches import PairBatches, SyntheticBatches
 from .device import on_gpu
+from .evaluation import (
+    has_test_gt,
+    open_scoring_pairs,
+    score_held_out,
+    score_networks,
+    score_table,
+)
 from .losses import l1_loss, score_loss
 from .networks import (
     NETWORKS,
@@ -16,41 +23,10 @@ from .networks import (
     Stabilised,
     count_parameters,
     measure,
+    register,
 )
 from .optimizer import cosine_decay, linear_decay
 from .prediction import denoise, denoise_batches, predict, to_uint16
 from .setup import describe_setup
 from .training import History, TrainingDiverged, train, write_log
 from .weights import SHIPPED, SHIPPED_BASELINE, find_weights, load_model, save_model
-
-__all__ = [
-    "NETWORKS",
-    "PARAMETER_BUDGET",
-    "SHIPPED",
-    "SHIPPED_BASELINE",
-    "Baseline",
-    "BlindUNet",
-    "History",
-    "PairBatches",
-    "Stabilised",
-    "SyntheticBatches",
-    "TrainingDiverged",
-    "cosine_decay",
-    "count_parameters",
-    "denoise",
-    "denoise_batches",
-    "describe_setup",
-    "device",
-    "find_weights",
-    "l1_loss",
-    "linear_decay",
-    "load_model",
-    "measure",
-    "on_gpu",
-    "predict",
-    "save_model",
-    "score_loss",
-    "to_uint16",
-    "train",
-    "write_log",
-]

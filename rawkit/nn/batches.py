@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bayer import SCALE, crop_bayer
 from ..noise import estimate_blind
-from ..synth import expose, plane_noise, random_sensor
+from ..synth import MIXED, expose, plane_noise, random_sensor, vary_sensor
 
 
 class PairBatches:
@@ -106,6 +106,10 @@ class SyntheticBatches:
     seed : int
     exposure : float
         Standard deviation of a random factor on the brightness, in stops.
+    recipes : sequence of rawkit.synth.Recipe
+        Scene i gets a sensor of `recipes[i % len(recipes)]`.
+    vary : bool
+        Whether sensors deviate from their data sheets, see `vary_sensor`.
     line_error : float
         Relative error given to the noise parameters, as a good estimate has it.
     blind_share : float
@@ -130,18 +134,23 @@ class SyntheticBatches:
         crop=96,
         seed=1,
         exposure=1.0,
+        recipes=(MIXED,),
+        vary=False,
         line_error=0.15,
         blind_share=0.5,
         with_line=True,
     ):
         check_crop(crop, scenes.shape[-1], 48 if with_line else 2)
         self._scenes, self._step, self._with_line = scenes, 0, with_line
+        self._recipes = recipes
         self.settings = {
             "scenes": scenes,
             "batch_size": batch_size,
             "crop": crop,
             "seed": seed,
             "exposure": exposure,
+            "recipes": [list(map(_plain, recipe)) for recipe in recipes],
+            "vary": vary,
             "line_error": line_error,
             "blind_share": blind_share,
         }
@@ -153,20 +162,25 @@ class SyntheticBatches:
         set_ = self.settings
         rng = np.random.default_rng([set_["seed"], self._step])
         self._step += 1
-        crops, sensors, lines = [], [], []
+        shots, lines = [], []
         for _ in range(set_["batch_size"]):
-            scene = self._scenes[rng.integers(len(self._scenes))]
+            index = rng.integers(len(self._scenes))
+            scene = self._scenes[index]
             top, left = 2 * rng.integers((np.array(scene.shape) - set_["crop"]) // 2)
             crop = crop_bayer(scene, top, left, set_["crop"], int(rng.integers(8)))
-            crops.append(crop * np.float32(2 ** (set_["exposure"] * rng.standard_normal())))
-            sensors.append(random_sensor(rng))
-            lines.append(self._line(sensors[-1], crops[-1], rng))
-        shots = [expose(crop, sensor, rng) for crop, sensor in zip(crops, sensors)]
+            crop = crop * np.float32(2 ** (set_["exposure"] * rng.standard_normal()))
+            sensor, offset = random_sensor(rng, self._recipes[index % len(self._recipes)]), 0
+            if set_["vary"]:
+                sensor, offset = vary_sensor(sensor, rng)
+            slope, intercept = self._line(sensor, crop, rng)
+            lines.append((slope, intercept - slope * offset))
+            shots.append([x + np.uint16(offset) for x in expose(crop, sensor, rng)])
         noisy, gt = (np.array(frames) for frames in zip(*shots))
         blind = int(round(set_["blind_share"] * len(lines)))
         if blind and self._with_line:
-            estimate = estimate_blind(noisy[:blind])
-            lines[:blind] = zip(estimate.shot_noise, estimate.intercept)
+            found = np.stack(estimate_blind(noisy[:blind]), axis=1)
+            # where nothing tells, the network will not be asked; here it learns from the truth
+            lines[:blind] = np.where(np.isnan(found), lines[:blind], found)
         noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
         return (noisy_01, np.array(lines, np.float32), gt_01)[:: 1 if self._with_line else 2]
 
@@ -189,6 +203,11 @@ class SyntheticBatches:
     def restore(self, state):
         """Go back to a `state`."""
         self._step = state
+
+
+def _plain(value):
+    """A recipe's value as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def check_crop(crop, side, low=48):

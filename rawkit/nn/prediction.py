@@ -20,9 +20,20 @@ def predict(model, bayer):
     Returns
     -------
     ndarray, shape (N, H, W), float32, DN
+
+    Raises
+    ------
+    ValueError
+        If the network answers in another shape.
     """
     noisy_01 = np.asarray(bayer, np.float32)[:, None] / np.float32(SCALE)
-    return model(megengine.Tensor(noisy_01)).numpy()[:, 0] * np.float32(SCALE)
+    pred_01 = model(megengine.Tensor(noisy_01)).numpy()
+    if pred_01.shape != noisy_01.shape:
+        raise ValueError(
+            "found an answer of shape %s from the network, expected %s"
+            % (pred_01.shape, noisy_01.shape)
+        )
+    return pred_01[:, 0] * np.float32(SCALE)
 
 
 def predict_self_ensemble(model, bayer):

@@ -12,7 +12,7 @@ import numpy as np
 from ..binio import PATCH_SIZE, open_pairs
 from ..places import TEST_INPUT, atomic_file, check_output
 from ..score import megcup_score
-from ..synth import clean_patches, write_dataset
+from ..synth import clean_patches, get_recipe, write_dataset
 from .archive import load_arrays
 from .batches import SyntheticBatches, check_crop
 from .losses import score_loss
@@ -25,6 +25,9 @@ from .weights import save_model, set_weights
 SCENES_SEED = 11
 VALIDATION_SEED = 5
 VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
+# scenes of three kinds take turns, white ones grey, each with its kind of sensors
+PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recipes
+RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
 
 def pretrain(
@@ -35,6 +38,7 @@ def pretrain(
     seed=1,
     start=None,
     crop=96,
+    views=2,
     learning_rate=None,
     validate_every=500,
 ):
@@ -53,8 +57,10 @@ def pretrain(
     crop : int
         Side of the crops, in pixels.  A batch holds about as many pixels as 16
         crops of 96.
+    views : 1 or 2
+        Of a BlindUNet.  2 takes twice as long a step and can start from weights of 1.
     learning_rate : float or None
-        Of the first steps; None takes 2e-3, or half of it with `start`.
+        Of the first steps; None takes 2e-3, or a quarter of it with `start`.
     validate_every : int, steps
 
     Returns
@@ -84,9 +90,12 @@ def pretrain(
     for output in (path, log):
         check_output(output)
     megengine.random.seed(seed)
-    model = NETWORKS[network]()
+    config = {"views": views} if network == "BlindUNet" else {}
+    model = NETWORKS[network](**config)
     command = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
     command %= (network, steps, scenes, seed)
+    if views != 2 and config:
+        command += " --views %d" % views
     origin = {}
     if start:
         weights, meta = load_arrays(start)
@@ -95,7 +104,7 @@ def pretrain(
         command += " --start WEIGHTS"
     if crop != 96:
         command += " --crop %d" % crop
-    learning_rate = learning_rate or (1e-3 if start else 2e-3)
+    learning_rate = learning_rate or (5e-4 if start else 2e-3)
     clean = _scenes(folder, scenes)
     validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
     batches = SyntheticBatches(
@@ -103,6 +112,8 @@ def pretrain(
         batch_size=max(1, round(16 * 96**2 / crop**2)),
         crop=crop,
         seed=seed,
+        recipes=RECIPES,
+        vary=True,
         with_line=isinstance(model, Stabilised),
     )
     history = train(
@@ -133,17 +144,16 @@ def pretrain(
 
 
 def _scenes(folder, count):
-    """Clean scenes, made once and kept in a file."""
-    path, shape = folder / ("scenes_%d.npy" % count), (count, PATCH_SIZE, PATCH_SIZE)
+    """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
+    path, shape = folder / ("scenes_of_three_%d.npy" % count), (count, PATCH_SIZE, PATCH_SIZE)
     if not path.is_file():
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         # written in order and not through a memory map, which a full disk would end the
         # process for without a word
         with atomic_file(path) as file:
             np.lib.format.write_array_header_1_0(file, header)
-            for first in range(0, count, 64):
-                n = min(64, count - first)
-                file.write(clean_patches(n, SCENES_SEED, first=first).astype("<f4").data)
+            for first in range(0, count, PIECE):
+                file.write(_make_scenes(first, min(PIECE, count - first)).data)
     try:
         scenes = np.load(str(path), mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
@@ -153,6 +163,16 @@ def _scenes(folder, count):
     if scenes.shape != shape or scenes.dtype != np.float32:
         raise ValueError("%s: found %s, expected %s" % (path, scenes.shape, shape))
     return scenes
+
+
+def _make_scenes(first, count):
+    out = np.empty((count, PATCH_SIZE, PATCH_SIZE), "<f4")
+    for i, recipe in enumerate(RECIPES):
+        part = out[i :: len(RECIPES)]
+        if len(part):
+            start = first // len(RECIPES)
+            clean_patches(len(part), SCENES_SEED + i, preset=recipe, first=start, out=part)
+    return out
 
 
 def _validation(folder, preset):

@@ -54,9 +54,9 @@ def train(
 
     Parameters
     ----------
-    model : a network of `rawkit.model`
-        Trained in place.  At the end it holds the averaged weights if `ema_decay`
-        is given.
+    model : megengine.module.Module
+        (N, 1, H, W) float32 in 0-1 to the same.  Trained in place.  At the end it holds
+        the averaged weights if `ema_decay` is given.
     batches : iterator
         Gives (noisy_01, gt_01), or between them what else the network takes.  Has
         `settings`, `state()` and `restore()`: see `rawkit.batches`.
@@ -125,7 +125,9 @@ def train(
             for step in range(start, steps):
                 inputs = [megengine.Tensor(array) for array in next(batches)]
                 with manager:
-                    value = loss(model(*inputs[:-1]), inputs[-1])
+                    pred = model(*inputs[:-1])
+                    _check_shape(pred, inputs[-1])
+                    value = loss(pred, inputs[-1])
                     manager.backward(value)
                 run.optimizer.step(learning_rate * schedule(step, steps))
                 run.losses.append(float(value.numpy()))
@@ -262,6 +264,14 @@ def _stopped(stop, done, steps, checkpoint):
     told = TrainingStopped(text)
     told.status = stop.status
     return told
+
+
+def _check_shape(pred, gt):
+    if tuple(pred.shape) != tuple(gt.shape):  # a loss would stretch one over the other
+        raise ValueError(
+            "found an answer of shape %s from the network, expected %s"
+            % (tuple(pred.shape), tuple(gt.shape))
+        )
 
 
 def _check_loss(losses, checkpoint):

@@ -1,28 +1,31 @@
 """Weights of networks: in and out of files, and where to find them."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ..places import ROOT, outputs_folder, show_path
 from .archive import load_arrays, load_meta, save_arrays, sha256
-from .networks import NETWORKS, count_parameters
+from .definitions import run_definition, write_definition
+from .networks import NETWORKS, check_name, count_parameters, is_own
 
 SHIPPED = ROOT / "data" / "weights" / "model.npz"
 SHIPPED_BASELINE = SHIPPED.with_name("baseline.npz")  # trained on the same data
 
 
 def get_weights(model):
-    """Copy a network's weights.
+    """Copy a network's weights: parameters, and buffers such as running means.
 
     Returns
     -------
     dict of str to ndarray, float32
     """
-    return {name: tensor.numpy().copy() for name, tensor in model.named_parameters()}
+    return {name: np.array(array) for name, array in model.state_dict().items()}
 
 
 def weight_shapes(model):
     """Names and shapes of a network's weights, a dict."""
-    return {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    return {name: np.shape(array) for name, array in model.state_dict().items()}
 
 
 def set_weights(model, weights, source="weights"):
@@ -54,10 +57,14 @@ def set_weights(model, weights, source="weights"):
 def save_model(path, model, **meta):
     """Write a network so that `load_model` can bring it back.
 
+    Of a network that is not the suite's, the class and what it uses are written as well,
+    to a file beside the weights: see `rawkit.nn.definitions`.
+
     Parameters
     ----------
     path : str or Path
-    model : a network of `rawkit.model`
+    model : megengine.module.Module
+        Where its class takes arguments, `model.config` holds them: a dict.
     **meta
         What a reader will want to know: training data, steps, score, command.
 
@@ -65,41 +72,72 @@ def save_model(path, model, **meta):
     -------
     str
         SHA-256 of the file's bytes.
+
+    Raises
+    ------
+    ValueError
+        If the class cannot be written, or has the name of one of the suite's.
     """
+    network = type(model)
     meta = dict(
         meta,
-        network=type(model).__name__,
-        config=model.config,
+        network=network.__name__,
+        config=getattr(model, "config", {}),
         parameters=count_parameters(model),
     )
+    if not is_own(network):
+        check_name(network)
+        code = Path(path).with_suffix(".py")
+        meta["definition"] = {"file": code.name, "sha256": write_definition(code, network)}
     save_arrays(path, get_weights(model), meta)
     return sha256(path)
 
 
-def load_model(path):
+def load_model(path, network=None, run_code=False):
     """Read a network that `save_model` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    network : type or function, or None
+        The network's class, or a function without arguments that builds it.  None finds
+        the class by its name in `NETWORKS`.
+    run_code : bool
+        Whether a class that is not there may be made by running the file that
+        `save_model` wrote beside the weights.  Only for files of your own.
 
     Returns
     -------
-    model : a network of `rawkit.model`, in evaluation mode
+    model : megengine.module.Module, in evaluation mode
     meta : dict
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As `load_arrays`, or if the network's name is unknown.
+        As `load_arrays`, or if the network is unknown, or the weights do not fit it.
     """
     meta = load_meta(path)
-    network = NETWORKS.get(str(meta.get("network")))
+    name, config = str(meta.get("network")), meta.get("config") or {}
+    code = meta.get("definition")
+    network = network or NETWORKS.get(name)
+    if network is None and code and run_code:
+        # a bare file name: an archive must not lead to anywhere else
+        network = run_definition(
+            Path(path).with_name(Path(code["file"]).name), name, code["sha256"]
+        )
     if network is None:
+        hint = "; %s beside it defines it: run_code=True runs that" % code["file"] if code else ""
         raise ValueError(
-            "%s: found network %r, expected one of %s"
-            % (path, meta.get("network"), ", ".join(sorted(NETWORKS)))
+            "%s: found network %r, expected one of %s, or its class as network=%s"
+            % (path, name, ", ".join(sorted(NETWORKS)), hint)
         )
     try:
-        model = network(**meta["config"])
-    except (KeyError, TypeError) as error:
-        raise ValueError("%s: found a config that fits no network (%s)" % (path, error)) from None
+        model = network(**config) if isinstance(network, type) else network()
+    except TypeError as error:
+        raise ValueError(
+            "%s: found that %s cannot be built (%s); expected its arguments in `model.config` "
+            "when it was saved" % (path, name, error)
+        ) from None
     arrays, _ = load_arrays(path, weight_shapes(model))
     set_weights(model, arrays, path)
     model.eval()

@@ -3,49 +3,33 @@
 White noise has the same variance in every band of frequencies; texture has less
 the higher the band.  So the variance of a high band, block by block over the
 blocks' means, is the noise's variance line, raised where there is texture, and a
-lower band tells where that is.
-
-Two high bands are measured.  That of the four planes reaches half as far as that of
-the mosaic, whose pixels are twice as close; but in the mosaic differences of colour
-look like texture.
+lower band tells where that is.  Fine texture all over the patch still raises the
+line; it leaves signs, by which the line is lowered in the end.
 
 References
 ----------
 Foi, Trimeche, Katkovnik, Egiazarian: "Practical Poissonian-Gaussian noise
 modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 2008
 (local means against robust local variances, clipping, the line's fit).
-Immerkaer: "Fast noise variance estimation", Computer Vision and Image
-Understanding 1996 (the second difference in both directions).
 """
-
-from collections import namedtuple
 
 import numpy as np
 
-from ..bayer import pack_bayer, unpack_bayer
-from .line import FLOOR_GAP, NEAR_WHITE, NoiseLine, black_level_of, fit_lines, physical_lines
+from .bands import Band, split_bands
+from .line import NoiseLine, fit_lines, physical_lines
+from .tuning import TUNED
 
-PLANE_BLOCK = 8  # pixels of one plane; 64 responses of a filter
-MOSAIC_BLOCK = 4  # pixels of each of the four planes; 64 responses as well
-FREE = 17.0  # 64 responses that overlap count as so many
-
-# of texture's variance in the lower band, the share that the high band has, usually
-PLANE_TEXTURE, MOSAIC_TEXTURE = 0.2, 0.1
-CUT_OFF = 1.05  # makes up for the robust weights' taking more from above than from below
-AGREE = 0.15  # bands whose variances differ by more are not averaged
-
-# of all blocks, shape (N, blocks): mean, variance in the high and in the lower band,
-# and how sure it is, in 0-1, that nothing clipped
-Band = namedtuple("Band", "mean high low sure")
+FREE = 17.0  # the 64 responses of a block overlap and count as so many
+LEAST_SIZE = 48  # pixels
 
 
 def estimate_blind(bayer):
     """Fit one variance line to a single noisy patch, all planes together.
 
-    In each of two bands a line is fitted, see `_fit_band`.  Where they agree the
+    In each of two bands a line is fitted, see `_fit_bands`.  Where they agree the
     answer is their mean, where not, the lower one: texture and colour only add.
-    On a patch that is fine texture all over the result is too high.  Row noise is
-    not seen.
+    Blocks that clipped or hold one value say nothing, the others decide.  Row noise
+    is not seen.
 
     Parameters
     ----------
@@ -55,134 +39,50 @@ def estimate_blind(bayer):
     Returns
     -------
     NoiseLine of shape (N,) or ()
-        `read_noise_var` includes the variance of quantisation.
+        NaN where nothing in the patch tells: it is of one value, or clipped all over.
 
     Raises
     ------
     ValueError
-        If the patch is too small.
+        If the patch is too small, or holds NaN or infinity.
     """
-    if min(bayer.shape[-2:]) < 48:
+    if min(bayer.shape[-2:]) < LEAST_SIZE:
         raise ValueError("blind estimation needs 48 x 48 or more, found %d x %d" % bayer.shape[-2:])
     if bayer.ndim == 2:
         return NoiseLine(*(x[0] for x in estimate_blind(bayer[None])))
-    planes = pack_bayer(bayer.astype(np.float32))
-    inner = planes[..., 1:-1, 1:-1]  # where every filter has its neighbours
-    # each plane clips at its own level: some cameras rescale the greens
-    top = np.maximum(planes.max((2, 3), keepdims=True), NEAR_WHITE)
-    clipped = np.float32(inner <= 0), np.float32(inner >= top)
-    blocks = block_means(inner, PLANE_BLOCK)
-    darkest = _darkest(planes)
-    fits = (
-        _fit_band(_plane_band(planes, blocks, clipped), PLANE_TEXTURE, darkest),
-        _fit_band(_mosaic_band(planes, blocks, clipped), MOSAIC_TEXTURE, darkest),
-    )
-    level = np.median(bayer.reshape(len(bayer), -1), 1)
-    first, second = (np.maximum(slope * level + offset, 1.0) for slope, offset, _ in fits)
-    share = np.clip(0.5 + np.log(first / second) / (2 * AGREE), 0, 1)
-    slope, intercept, covariance = (
-        a + (b - a) * share.reshape((-1,) + (1,) * (a.ndim - 1)) for a, b in zip(*fits)
-    )
-
-    # a twentieth of the blocks without light, no more different than noise makes them
-    blocks = blocks.reshape(len(blocks), 4, -1)
-    dark = np.sort(blocks, -1)[..., : max(blocks.shape[-1] // 20, 3)]
-    noise = np.sqrt(np.maximum(slope * dark.mean((1, 2)) + intercept, 1)) / PLANE_BLOCK
-    alike = (dark.std(-1).max(-1) < noise) & (noise < FLOOR_GAP)
-    black = black_level_of(dark.mean(-1), alike, clipped[0].max((1, 2, 3)) > 0)
-    return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)
+    if not np.isfinite(np.sum(bayer, dtype=np.float64)):
+        raise ValueError("found NaN or infinity in a mosaic, expected numbers in 0-65535")
+    *bands, darkest = split_bands(bayer)
+    tells = np.array([(band.sure > 0).sum(1) >= TUNED.least for band in bands])
+    fits = _fit_bands(bands, (TUNED.plane_texture, TUNED.mosaic_texture), darkest)
+    level = _quantile(bands[0].mean, _surest(bands[0].sure), 0.5)[:, 0]
+    first, second = (np.maximum(slope * level + offset, 1.0) for slope, offset in fits)
+    apart = np.log(first / second)
+    share = np.clip(0.5 + apart / (2 * TUNED.agree), 0, 1)
+    share = np.where(tells.all(0), share, tells[1])
+    slope, intercept = (a + (b - a) * share for a, b in zip(*fits))
+    factor = _correction(bands, np.where(tells.all(0), apart, 0), slope, intercept)
+    factor = np.where(tells.any(0), factor, np.nan)
+    return NoiseLine(factor * slope, factor * intercept)
 
 
-def block_means(x, size):
-    """Means over size x size tiles of the last two axes; a rest is left out."""
-    rows, columns = x.shape[-2] // size, x.shape[-1] // size
-    x = x[..., : rows * size, : columns * size]
-    x = np.add.reduceat(x, np.arange(0, rows * size, size), axis=-2)
-    x = np.add.reduceat(x, np.arange(0, columns * size, size), axis=-1)
-    return x / np.float32(size * size)
+def _quantile(values, usable, share):
+    """Of the usable values of each row, shape (M, 1); 0 where there is none."""
+    count = usable.sum(1, keepdims=True)
+    ordered = np.sort(np.where(usable, values, np.inf), 1)
+    at = np.minimum((share * count).astype(int), values.shape[1] - 1)
+    return np.where(count > 0, np.take_along_axis(ordered, at, 1), 0)
 
 
-def _curvature(x):
-    """The second difference in both directions, such that white noise keeps its variance."""
-    x = x[..., :-2] + x[..., 2:] - 2 * x[..., 1:-1]
-    return (x[..., :-2, :] + x[..., 2:, :] - 2 * x[..., 1:-1, :]) / np.float32(6)
+def _surest(sure):
+    """Which blocks are as good as free of clipping; at least the best twentieth."""
+    best = sure.shape[1] // 20
+    best = np.partition(sure, -best, 1)[:, -best, None]
+    return (sure >= np.minimum(best, 0.5)) & (sure > 0)
 
 
-def _fours(x):
-    """Sums of 2 x 2 pixels, side by side; a rest is left out."""
-    x = x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2]
-    x = x[..., ::2, :] + x[..., 1::2, :]
-    return x[..., ::2] + x[..., 1::2]
-
-
-def _darkest(planes):
-    """The darkest light, (N,): pixels can be much darker than blocks; fours hold less noise."""
-    fours = _fours(planes)
-    return np.sort(fours.reshape(len(fours), -1), 1)[:, fours[0].size // 100] / 4.0
-
-
-def _band(mean, high, low, zeros, full):
-    sure = 1 / (1 + np.square(zeros / 0.03) + np.square(full / 0.01))
-    return Band(*(x.reshape(len(x), -1).astype(np.float64) for x in (mean, high, low, sure)))
-
-
-def _plane_band(planes, blocks, clipped):
-    """Each plane for itself; below it, the band of the planes at half their size."""
-    fine = _curvature(planes)
-    high, mean = block_means(fine * fine, PLANE_BLOCK), blocks.copy()
-    high[:, 1] = high[:, 2] = _green_variance(planes[:, 1], planes[:, 2])
-    mean[:, 1] = mean[:, 2] = 0.5 * (mean[:, 1] + mean[:, 2])
-    coarse = _curvature(_fours(planes)) / np.float32(2)
-    low = block_means(coarse * coarse, PLANE_BLOCK // 2)
-    # at some sizes one of the bands has a row or a column of blocks more
-    rows, columns = (min(sizes) for sizes in zip(high.shape[-2:], low.shape[-2:]))
-    parts = [mean, high, low] + [block_means(x, PLANE_BLOCK) for x in clipped]
-    return _band(*(x[..., :rows, :columns] for x in parts))
-
-
-def _green_variance(gr, gb):
-    """Variance in each block of a filter over both greens, whose lattice is finer.
-
-    Turned by 45 degrees it is the second difference in both directions.  A
-    difference of the two greens' gains shifts its mean, which is taken out.
-    """
-    around = gb[:, :-1] + gb[:, 1:]
-    around = around[:, :-1, 1:-1] + around[:, :-1, 2:]  # the four Gb diagonal to each inner Gr
-    axes = gr[:, :-2, 1:-1] + gr[:, 2:, 1:-1] + gr[:, 1:-1, :-2] + gr[:, 1:-1, 2:]
-    response = (4 * gr[:, 1:-1, 1:-1] - 2 * around + axes) / np.float32(6)
-    mean = block_means(response, PLANE_BLOCK)
-    variance = block_means(response * response, PLANE_BLOCK) - mean * mean
-    # taking out the mean takes away its own variance, 3 / 64 of a pixel's
-    return variance / np.float32(1 - 3.0 / PLANE_BLOCK**2)
-
-
-def _mosaic_band(planes, blocks, clipped):
-    """The mosaic as one grey image; below it, the band of the planes.
-
-    The planes are brought to one contrast first.  Where colours differ, the image
-    then has a checkerboard; it is even within a block and is taken out.
-    """
-    contrast = blocks.reshape(blocks.shape[:2] + (-1,)).std(-1)
-    greens = contrast[:, 1:3].mean(1, keepdims=True)
-    gain = np.clip(greens / np.maximum(contrast, 1e-3), 0.25, 4.0)[..., None, None]
-    fine = pack_bayer(_curvature(unpack_bayer(planes * gain))[:, 1:-1, 1:-1])
-    even = block_means(fine, MOSAIC_BLOCK)
-    # taking out a block's even part takes away its own share of the variance
-    own = (1 + (MOSAIC_BLOCK - 1) / (3.0 * MOSAIC_BLOCK)) ** 2 / MOSAIC_BLOCK**2
-    high = (block_means(fine * fine, MOSAIC_BLOCK) - even * even) / np.float32(1 - own)
-    coarse = _curvature(planes)
-    low = block_means(coarse * coarse, MOSAIC_BLOCK)
-    mean = block_means(planes[..., 1:-1, 1:-1], MOSAIC_BLOCK)
-    # a pixel's noise was multiplied with its gain: the line holds for means weighted likewise
-    total = np.square(gain).mean(1, keepdims=True)
-    weight = np.square(gain) / total
-    parts = [weight * mean, high / total, weight * low]
-    parts += [block_means(x, MOSAIC_BLOCK) for x in clipped]
-    return _band(*(x.mean(1) for x in parts))
-
-
-def _fit_band(band, usual_share, darkest, rounds=8):
-    """Fit a variance line to the blocks of one band.
+def _fit_bands(bands, usual, darkest):
+    """Fit a variance line to the blocks of each band.
 
     Where the lower band shows more than noise there is texture, which reaches into
     the high band with a share that the patch itself tells: it is taken off, and such
@@ -190,40 +90,66 @@ def _fit_band(band, usual_share, darkest, rounds=8):
 
     Parameters
     ----------
-    band : Band
-    usual_share : float
-        Of the lower band's texture in the high band, where the patch does not tell.
+    bands : two Bands
+    usual : two floats
+        Share of the lower band's texture in the high band, where the patch does not tell.
     darkest : array, shape (N,), DN
 
     Returns
     -------
-    slope, intercept : ndarrays, shape (N,)
-    covariance : ndarray, shape (N, 2, 2)
+    two NoiseLines of shape (N,)
     """
-    mean, high, low, sure = band
-    middle = np.maximum(np.median(mean, 1, keepdims=True), 1.0)
-    least = 0.02 * np.maximum(np.quantile(np.maximum(high, low), 0.2, axis=1, keepdims=True), 50.0)
+    t, n = TUNED, len(darkest)
+    darkest, usual = np.tile(darkest, 2), np.repeat(usual, n)[:, None]
+    mean, high, low, sure = _stack(bands)
+    usable = _surest(sure)
+    middle = np.maximum(_quantile(mean, usable, 0.5), 1.0)
+    least = 0.02 * np.maximum(_quantile(np.maximum(high, low), usable, 0.2), 50.0)
+    sure = np.maximum(sure, 1e-12)  # where nothing tells there is a line too, of no use
     # from below: texture only ever adds, clipping only takes away
-    usable = sure > 0.5
-    at = (0.02 * usable.sum(1, keepdims=True)).astype(int)
-    variance = np.take_along_axis(np.sort(np.where(usable, high, np.inf), 1), at, 1)
-    variance = np.maximum(2 * np.where(usable.any(1, keepdims=True), variance, 0), 1.0)
+    variance = np.maximum(2 * _quantile(high, usable, 0.02), 1.0)
     variance = variance * np.maximum(mean / middle, 0.2)
-    for _ in range(rounds):
+    for _ in range(t.rounds):
         rise = np.maximum(low / variance - 1, 0)
-        texture = variance * rise**3 / (rise**2 + 1)  # in the lower band; noise alone is none
-        # learnt as if a hundred blocks had shown the usual share before
-        strong = sure * (rise > 1.5) / np.square(variance + 0.3 * texture)
-        square = (strong * np.square(texture)).sum(1) + 100
-        product = (strong * texture * (high - variance)).sum(1) + 100 * usual_share
-        share = np.clip(product / square, 0.02, 0.5)[:, None]
-        rest = np.maximum(high - share * texture, 0.2 * variance)
-        spread = 2 / FREE * np.square(variance) + np.square(share * texture)
-        excess = np.maximum(rest - variance, 0) / np.sqrt(spread)
-        weight = sure / (spread * (1 + (excess / 1.5) ** 4))
-        slope, intercept, inverse = fit_lines(mean, CUT_OFF * rest, weight)
-        slope, intercept = physical_lines(slope, intercept, weight, mean, CUT_OFF * rest, darkest)
+        square = rise * rise
+        texture = variance * rise * (square / (square + 1))  # in the lower band
+        # learnt as if `prior` blocks had shown the usual share before
+        strong = sure * (rise > t.strong) / np.square(variance + t.spread * texture)
+        strong *= texture
+        total = (strong * texture).sum(1, keepdims=True) + t.prior
+        product = (strong * (high - variance)).sum(1, keepdims=True) + t.prior * usual
+        texture *= np.clip(product / total, *t.share)  # in the high band
+        rest = np.maximum(high - texture, 0.2 * variance)
+        spread = 2 / FREE * np.square(variance) + np.square(texture)
+        excess = np.square(np.maximum(rest - variance, 0)) / (t.robust**2 * spread)
+        weight = sure / (spread * (1 + np.square(excess)))
+        raised = t.cut_off * rest
+        slope, intercept = fit_lines(mean, raised, weight)
+        slope, intercept = physical_lines(slope, intercept, weight, mean, raised, darkest)
         variance = np.maximum(slope[:, None] * mean + intercept[:, None], least)
-    # misfit beyond what 17 free responses explain widens the uncertainty
-    misfit = (weight * np.square(rest - variance)).sum(1) / (sure * (weight > 0)).sum(1)
-    return slope, intercept, inverse * np.maximum(1, misfit)[:, None, None]
+    return [NoiseLine(slope[part], intercept[part]) for part in (slice(n), slice(n, None))]
+
+
+def _stack(bands):
+    """Two bands one below the other; where one has fewer blocks, some that do not count."""
+    n, most = len(bands[0].mean), max(band.mean.shape[1] for band in bands)
+    stacked = Band(*(np.zeros((2 * n, most)) for _ in Band._fields))
+    for i, band in enumerate(bands):
+        for whole, part in zip(stacked, band):
+            whole[i * n : (i + 1) * n, : part.shape[1]] = part
+    return stacked
+
+
+def _correction(bands, apart, slope, intercept):
+    """Factor on the line, (N,), from the signs that fine texture all over leaves."""
+    signs = _signs(bands, apart, slope, intercept)
+    return np.exp(np.clip(np.dot(TUNED.correction, signs), *TUNED.limits))
+
+
+def _signs(bands, apart, slope, intercept):
+    """Two logarithms, (2, N): how far the two bands' fits lie apart, and what the mosaic's
+    high band has in its median block over the line's variance.
+    """
+    line = np.maximum(slope[:, None] * bands[1].mean + intercept[:, None], 1.0)
+    middle = _quantile(bands[1].high / line, _surest(bands[1].sure), 0.5)[:, 0]
+    return np.array([apart, np.log(np.maximum(middle, 0.1))])

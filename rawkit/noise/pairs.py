@@ -1,9 +1,7 @@
 """A sensor's noise from pairs of noisy patch and ground truth.
 
 The residual's variance over brightness: seen in bins, as the photon transfer curve,
-or fitted as the variance line  var = shot_noise * mean + intercept.  The line alone
-holds intercept = read_noise_var - shot_noise * black_level; the two are told
-apart only where pixels without light show the black level.
+or fitted as the variance line  var = shot_noise * mean + intercept.
 
 References
 ----------
@@ -18,7 +16,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..bayer import pack_bayer
-from .line import FLOOR_GAP, NEAR_WHITE, NoiseLine, black_level_of, fit_lines, physical_lines
+from .line import NEAR_WHITE, NoiseLine, fit_lines, physical_lines
 
 Curve = namedtuple("Curve", "mean variance count")
 
@@ -67,8 +65,7 @@ def estimate_pairs(noisy, gt, rounds=5):
 
     Pixels within four standard deviations of a clip are left out; residuals
     count up to four standard deviations.  Where less than 2 % of the pixels
-    remain, all are used, the clipped variance is what is measured, and the
-    covariance is infinite.
+    remain, all are used, and the clipped variance is what is measured.
 
     Parameters
     ----------
@@ -77,7 +74,6 @@ def estimate_pairs(noisy, gt, rounds=5):
     Returns
     -------
     NoiseLine of shape (N, 4), planes R, Gr, Gb, B
-        `read_noise_var` includes the variance of quantisation.
 
     Raises
     ------
@@ -99,16 +95,10 @@ def estimate_pairs(noisy, gt, rounds=5):
         free = (gt - reach > clip_low) & (gt + reach < clip_high)
         enough = free.sum(-1, keepdims=True) > 0.02 * free.shape[-1]
         weight = np.where(enough, free, True) / (2 * np.square(variance))
-        slope, intercept, covariance = fit_lines(gt, np.minimum(square, 16 * variance), weight)
+        slope, intercept = fit_lines(gt, np.minimum(square, 16 * variance), weight)
         slope, intercept = physical_lines(slope, intercept, weight, gt, square)
         variance = np.maximum(slope[..., None] * gt + intercept[..., None], 0.02 * mean)
-    covariance = np.where(enough[..., None], covariance, np.inf)
-    # no light leaves not one dark pixel but many alike
-    dark = np.sort(gt, -1)[..., : max(gt.shape[-1] // 64, 16)]
-    alike = np.ptp(dark, -1).max(-1) < FLOOR_GAP
-    black = black_level_of(dark.mean(-1), alike, np.isfinite(clip_low).any((1, 2)))
-    black = np.broadcast_to(black[:, None], slope.shape)
-    return NoiseLine(slope, intercept, covariance, black, intercept + slope * black)
+    return NoiseLine(slope, intercept)
 
 
 def _clip_levels(noisy):

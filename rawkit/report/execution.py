@@ -1,9 +1,12 @@
 """Run the notebooks in order, without a browser, and keep what they show as HTML."""
 
+import os
+import tempfile
 import time
 from pathlib import Path
 
 from ..places import ROOT, atomic_file, outputs_folder, show_path
+from .index import write_index
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -11,8 +14,8 @@ NOTEBOOKS = ROOT / "notebooks"
 def run_notebooks(names=None, save=False):
     """Execute notebooks from top to bottom, each in a fresh kernel.
 
-    Each becomes an HTML page in the outputs folder, `report/`; the page needs
-    no network.
+    Each becomes an HTML page in the outputs folder, `report/`, beside the executed
+    notebook itself; `index.html` there leads to all.  No page needs a network.
 
     Parameters
     ----------
@@ -46,6 +49,9 @@ def run_notebooks(names=None, save=False):
         page = report / (path.stem + ".html")
         with atomic_file(page) as file:
             file.write(_to_html(notebook).encode())
+        with atomic_file(page.with_suffix(".ipynb")) as file:
+            file.write(nbformat.writes(notebook).encode())
+        index = write_index()
         if error:
             raise ValueError(
                 "%s: %s; the page up to there is %s" % (show_path(path), error, show_path(page))
@@ -55,6 +61,7 @@ def run_notebooks(names=None, save=False):
                 file.write((nbformat.writes(notebook).rstrip("\n") + "\n").encode())
         print("%s  %.0f s" % (show_path(page), time.time() - began), flush=True)
         pages.append(page)
+    print("All of it: %s" % show_path(index))
     return pages
 
 
@@ -90,6 +97,7 @@ def execute(notebook, title, changes=""):
     str or None
         The last line of the error that stopped it.
     """
+    from jupyter_client.kernelspec import KernelSpecManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from nbformat.v4 import new_code_cell
@@ -103,7 +111,10 @@ def execute(notebook, title, changes=""):
     for cell in code:  # what an earlier run left behind is not this run's
         cell.outputs, cell.execution_count = [], None
         cell.metadata.pop("execution", None)
-    with tqdm(total=len(code), desc=title, unit="cell", leave=False) as bar:
+    # a folder for what Jupyter would read from the user's home, or write there
+    with tempfile.TemporaryDirectory() as private, tqdm(
+        total=len(code), desc=title, unit="cell", leave=False
+    ) as bar:
         client = NotebookClient(
             notebook,
             timeout=None,
@@ -115,12 +126,16 @@ def execute(notebook, title, changes=""):
             resources={"metadata": {"path": str(NOTEBOOKS)}},
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )
+        manager = client.create_kernel_manager()
+        manager.connection_file = str(Path(private) / "kernel.json")
+        # this Python's own kernel, whichever ones the user has registered
+        manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
         try:
-            client.execute()
+            client.execute(env=dict(os.environ, IPYTHONDIR=private))
         except CellExecutionError as error:
             return "%s: %s" % (error.ename, error.evalue)
         except DeadKernelError:
-            return "its kernel was ended from outside; too little memory is the usual reason"
+            return "the kernel was killed, perhaps for want of memory"
     return None
 
 

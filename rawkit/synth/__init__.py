@@ -6,24 +6,6 @@ numbers, `sources` says which photographs and scenes train, validate and test.
 
 from .datasets import clean_patches, read_parameters, write_dataset
 from .pipeline import expose, make_mosaic
-from .recipes import MIXED, PRESETS, Recipe
-from .sensor import Sensor, plane_noise, random_sensor
+from .recipes import MIXED, PRESETS, Recipe, get_recipe
+from .sensor import Sensor, plane_noise, random_sensor, vary_sensor
 from .sources import PHOTOS, SPLITS, photo_files, scene_rng
-
-__all__ = [
-    "MIXED",
-    "PHOTOS",
-    "PRESETS",
-    "SPLITS",
-    "Recipe",
-    "Sensor",
-    "clean_patches",
-    "expose",
-    "make_mosaic",
-    "photo_files",
-    "plane_noise",
-    "random_sensor",
-    "read_parameters",
-    "scene_rng",
-    "write_dataset",
-]

@@ -165,7 +165,7 @@ def clean_patches(
     photos : str or Path, optional
         A folder of photographs instead of the bundled ones.
     first : int
-        Index of the first scene: a stream without end is read piece by piece.
+        Index of the first scene: many are made piece by piece.
     out : array of float32 (n, 256, 256), optional
         Filled and returned, e.g. a memory map made by numpy.lib.format.open_memmap.
 

@@ -43,18 +43,26 @@ def camera_colors(rng, rgb):
     return np.einsum("hwc,dc->hwd", rgb, matrix)  # not @: BLAS threads would fight the workers
 
 
-def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0):
+def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0, neutral_white=False):
     """Keep one colour a pixel: RGGB; red and blue as weak as white balance will undo.
 
     Parameters
     ----------
-    rgb : ndarray, shape (H, W, 3)
+    rgb : ndarray, shape (H, W, 3), linear light
+    red_gain, blue_gain : float
+    neutral_white : bool
+        Above a mean of 0.9 the gains go to 1, as what is white in a photograph was
+        clipped after its white balance and says nothing of the light's colour.
 
     Returns
     -------
     ndarray, shape (H, W), float32
     """
     mosaic = np.array(rgb[..., 1], np.float32)
-    mosaic[::2, ::2] = rgb[::2, ::2, 0] / red_gain
-    mosaic[1::2, 1::2] = rgb[1::2, 1::2, 2] / blue_gain
+    for channel, gain, at in ((0, red_gain, 0), (2, blue_gain, 1)):
+        light = rgb[at::2, at::2]
+        if neutral_white:
+            white = np.square(np.clip(10 * light.mean(-1) - 9, 0, 1))
+            gain = 1 / (white + (1 - white) / gain)
+        mosaic[at::2, at::2] = light[..., channel] / gain
     return mosaic

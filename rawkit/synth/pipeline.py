@@ -55,7 +55,7 @@ def make_mosaic(rng, recipe, photographs=()):
     light = camera_colors(rng, light)
     # mosaic: one colour a pixel; red and blue weaker than green, as white balance undoes later
     red_gain, blue_gain = rng.uniform(1.0, 1.8, 2)
-    mosaic = to_mosaic(light, red_gain, blue_gain)
+    mosaic = to_mosaic(light, red_gain, blue_gain, recipe.neutral_white)
     # exposure: how much of the sensor's range the scene fills
     median, deviation = recipe.brightness
     brightness = min(median * np.exp(deviation * rng.standard_normal()), 0.7)

@@ -14,23 +14,4 @@ from .figures import (
 )
 from .rendering import Rendering, demosaic, estimate_rendering, render
 from .slider import CompareSlider, compare
-
-__all__ = [
-    "COLOURS",
-    "CompareSlider",
-    "Explorer",
-    "Rendering",
-    "compare",
-    "demosaic",
-    "error_map",
-    "estimate_rendering",
-    "explore",
-    "log_ticks",
-    "paint_error",
-    "paint_residual",
-    "plane_colours",
-    "plot_comparison",
-    "render",
-    "residual_map",
-    "use_style",
-]
+from .strength import StrengthSlider, choose_upload, keep_upload

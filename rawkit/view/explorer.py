@@ -98,9 +98,9 @@ class Explorer:
     def _repr_mimebundle_(self, **options):
         if ipywidgets is None:
             return {"text/plain": repr(self)}
-        bundle = self.box._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle
+        # spelt out, since the widgets of ipywidgets 7 have no such method
+        widget = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": widget}
 
     # -- the controls
 
@@ -301,10 +301,13 @@ def _dropdown(description, options, value, width):
 
 
 def _look(description, width):
+    # wider where there is room, for long names
+    layout = {"width": "auto", "min_width": "%dpx" % width, "flex": "1 1 %dpx" % width}
+    layout["max_width"] = "%dpx" % (width * 3 // 2)
     return {
         "description": description,
         "style": {"description_width": "62px" if width > 160 else "42px"},
-        "layout": {"width": "%dpx" % width},
+        "layout": layout,
     }
 
 

@@ -4,6 +4,8 @@ Colours: Okabe and Ito, "Color Universal Design", 2008 (told apart by colour-bli
 readers too); the error maps use matplotlib's "inferno", which also reads in grey.
 """
 
+import sys
+
 import matplotlib
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -43,8 +45,15 @@ def use_style():
     """Set matplotlib's defaults for the suite: 800 pixels wide, readable, calm.
 
     Call it once, after the imports.  Only defaults change; anything can still be
-    given in the plot itself.
+    given in the plot itself.  The reader's own settings of matplotlib are put aside;
+    in a notebook so is a backend that shows nothing there, such as MPLBACKEND=Agg.
     """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shown_in_notebooks = ("inline", "ipympl", "nbagg", "widget")
+    if hasattr(shell, "kernel"):
+        if not any(name in matplotlib.get_backend().lower() for name in shown_in_notebooks):
+            shell.run_line_magic("matplotlib", "inline")
+    matplotlib.rcdefaults()
     matplotlib.rcParams.update(
         {
             "figure.dpi": DPI,
@@ -170,8 +179,6 @@ def plot_comparison(
     ValueError
         For images of different shapes, not finite or not in DN.
     """
-    from matplotlib import pyplot as plt
-
     images = [check_bayer(noisy, "noisy"), check_bayer(pred, "pred")]
     if gt is not None:
         images.append(check_bayer(gt, "gt"))
@@ -192,46 +199,59 @@ def plot_comparison(
         unit = "|error|, \u221aDN"
         title = title or _finding(*errors)
 
-    # laid out in whole pixels, so that the detail is enlarged without resampling
-    columns, gap, head, foot = len(pictures), 8, 76 if gt is not None else 34, 46
-    panel = (WIDTH - (columns - 1) * gap) // columns // 64 * 64
-    left = (WIDTH - columns * panel - (columns - 1) * gap) // 2
-    height = head + 2 * panel + gap + foot
+    window = detail or busiest_part(pictures[len(images) - 1])
+    figure, drawn = _draw_panels(pictures, names, window, scale, head=76 if gt is not None else 34)
+    _draw_scale(figure, drawn, scale, unit)
+    if title:
+        top = 1 - 8 / (DPI * figure.get_figheight())
+        left = figure.axes[0].get_position().x0
+        figure.text(left, top, title, va="top", fontsize=12, fontweight="bold")
+    return figure
+
+
+GAP, FOOT = 8, 46  # pixels between panels, and below them
+
+
+def _draw_panels(pictures, names, window, scale, head):
+    """A column for each picture: the whole, and below it the window, enlarged.
+
+    Laid out in whole pixels, so that the window is enlarged without resampling.
+    """
+    from matplotlib import pyplot as plt
+
+    columns, (top, start, size) = len(pictures), window
+    panel = (WIDTH - (columns - 1) * GAP) // columns // 64 * 64
+    left = (WIDTH - columns * panel - (columns - 1) * GAP) // 2
+    height = head + 2 * panel + GAP + FOOT
     with matplotlib.rc_context({"figure.constrained_layout.use": False}):
         figure = plt.figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI)
-    top, start, size = detail or busiest_part(pictures[len(images) - 1])
-    window = (slice(top, top + size), slice(start, start + size))
+    part = (slice(top, top + size), slice(start, start + size))
     for column, (picture, name) in enumerate(zip(pictures, names)):
         options = scale if picture.ndim == 2 else {}
-        for row, (shown, how) in enumerate(
-            [(picture, "antialiased"), (picture[window], "nearest")]
-        ):
-            x = left + column * (panel + gap)
-            y = foot + (1 - row) * (panel + gap)
-            box = (x / WIDTH, y / height, panel / WIDTH, panel / height)
-            axes = figure.add_axes(box)
+        for row, (shown, how) in enumerate([(picture, "antialiased"), (picture[part], "nearest")]):
+            x = left + column * (panel + GAP)
+            y = FOOT + (1 - row) * (panel + GAP)
+            axes = figure.add_axes((x / WIDTH, y / height, panel / WIDTH, panel / height))
             axes.set_axis_off()
             drawn = axes.imshow(shown, interpolation=how, aspect="auto", **options)
             if row == 0:
                 axes.set_title(name, loc="left", fontsize=11, fontweight="normal")
                 frame = (start - 0.5, top - 0.5)
                 axes.add_patch(Rectangle(frame, size, size, fill=False, ec="w", lw=1.5))
-    box = ((x + 8) / WIDTH, (foot - 14) / height, (panel - 16) / WIDTH, 8 / height)
+    below = "below: the framed part, %g\u00d7" % (panel / size)
+    figure.text(left / WIDTH, (FOOT - 10) / height, below, va="center", fontsize=10)
+    return figure, drawn
+
+
+def _draw_scale(figure, drawn, scale, unit):
+    """The colour bar of the last panel, below it."""
+    height, last = DPI * figure.get_figheight(), figure.axes[-1].get_position()
+    box = (last.x0 + 8 / WIDTH, (FOOT - 14) / height, last.width - 16 / WIDTH, 8 / height)
     bar = figure.colorbar(drawn, cax=figure.add_axes(box), orientation="horizontal")
     bar.set_ticks(np.linspace(scale["vmin"], scale["vmax"], 3))
     bar.ax.xaxis.set_major_formatter("{x:g}")
     bar.ax.tick_params(labelsize=9, length=2, pad=1)
     bar.ax.text(-0.05, 0.5, unit, transform=bar.ax.transAxes, ha="right", va="center", fontsize=10)
-    figure.text(
-        left / WIDTH,
-        (foot - 10) / height,
-        "below: the framed part, %g\u00d7" % (panel / size),
-        va="center",
-        fontsize=10,
-    )
-    if title:
-        figure.text(left / WIDTH, 1 - 8 / height, title, va="top", fontsize=12, fontweight="bold")
-    return figure
 
 
 def _finding(before, after):

@@ -4,6 +4,7 @@
 (function () {
   "use strict";
   var LENS_PIXELS = 21, LENS_FACTOR = 8, ZOOMS = [1, 2, 3, 4], ROOM = 600;
+  var PADDING = 16, START = 6; // CSS pixels: of the frame; what a finger moves before it drags
   var memory = window.rawkitCompare = window.rawkitCompare || {};
 
   function element(name, className, parent) {
@@ -30,13 +31,18 @@
         width: width,
         dividers: names.slice(1).map(function (_, i) { return (i + 1) / count; }),
         alone: -1, // the one image shown, or -1: all, split
-        zoom: ZOOMS.reduce(function (best, zoom) {
-          return width * zoom <= Math.min(ROOM, root.parentNode.clientWidth || ROOM) ? zoom : best;
-        }, 1),
+        zoom: fit(Math.min(ROOM, (root.parentNode.clientWidth || ROOM + PADDING) - PADDING)),
         lens: root.getAttribute("data-lens").split(" ").map(Number) // centre, in pixels
       };
     }
     if (key) memory[key] = state;
+
+    // the largest that leaves no pixel of the page out; on a telephone also one between two
+    function fit(room) {
+      var ratio = window.devicePixelRatio || 1;
+      var best = ZOOMS.reduce(function (a, b) { return width * b <= room ? b : a; }, 1);
+      return best > 1 ? best : Math.max(1, Math.floor(room * ratio / width) / ratio);
+    }
 
     root.removeChild(root.querySelector("table"));
     var bar = element("div", "rawkit-bar", root), body = element("div", "rawkit-body", root);
@@ -155,7 +161,7 @@
       at[i] = clamp(to, i ? at[i - 1] : 0, i + 1 < at.length ? at[i + 1] : 1);
     }
 
-    var held = -1;
+    var held = -1, finger = null;
     function follow(event) {
       var box = picture.getBoundingClientRect();
       var x = (event.clientX - box.left) / box.width, y = (event.clientY - box.top) / box.height;
@@ -164,22 +170,36 @@
       draw();
       return x;
     }
-    picture.addEventListener("pointerdown", function (event) {
-      if (event.button) return;
+    function take(event) {
+      finger = null;
       state.alone = -1;
       var x = follow(event), at = state.dividers;
       held = at.length > 1 && x > (at[0] + at[1]) / 2 ? 1 : 0;
       picture.setPointerCapture(event.pointerId);
       handles[held].focus({ preventScroll: true });
       move(held, x);
+    }
+    picture.addEventListener("pointerdown", function (event) {
+      if (event.button) return;
+      if (event.pointerType === "touch") { // it may be about to scroll the page
+        finger = event.clientX;
+        return;
+      }
+      take(event);
       event.preventDefault(); // or the browser starts to select text
     });
-    picture.addEventListener("pointermove", follow);
-    ["pointerup", "pointercancel"].forEach(function (name) {
-      picture.addEventListener(name, function () { held = -1; });
+    picture.addEventListener("pointermove", function (event) {
+      if (finger === null) follow(event);
+      else if (Math.abs(event.clientX - finger) >= START) take(event);
     });
+    picture.addEventListener("pointerup", function (event) {
+      if (finger !== null) take(event); // a tap
+      held = -1;
+    });
+    picture.addEventListener("pointercancel", function () { held = -1; finger = null; });
 
     var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    var PAGES = { PageUp: 0.1, PageDown: -0.1 }; // as sliders of the system do
     root.addEventListener("keydown", function (event) {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       var arrow = ARROWS[event.key], divider = handles.indexOf(document.activeElement);
@@ -189,6 +209,8 @@
           clamp(state.lens[1] + arrow[1] * 4, 0, height)];
       } else if (arrow && arrow[0] && divider >= 0) {
         move(divider, state.dividers[divider] + arrow[0] * 0.02);
+      } else if (divider >= 0 && PAGES[event.key]) {
+        move(divider, state.dividers[divider] + PAGES[event.key]);
       } else if (divider >= 0 && (event.key === "Home" || event.key === "End")) {
         move(divider, event.key === "Home" ? 0 : 1);
       } else if (digit <= count) {

@@ -62,8 +62,7 @@ class Worker:
 
 
 def compare(task, torch_python, rounds):
-    variants = {OURS: sys.executable, "rawkit, numpy": sys.executable}
-    variants["stock MegEngine"] = sys.executable
+    variants = {OURS: sys.executable, "stock MegEngine": sys.executable}
     if torch_python:
         variants["PyTorch eager"] = variants["PyTorch channels_last"] = torch_python
     medians = {}

@@ -72,7 +72,7 @@ def megengine_variant(variant, network):
     from rawkit.nn.optimizer import FlatAdam
 
     stock = variant.startswith("stock")
-    conv.set_conv_path("native" if stock else variant.split()[-1])
+    conv.set_conv_path("native" if stock else "onednn")
     kinds = (M.Conv2d, M.ConvTranspose2d, M.LeakyReLU) if stock else None
     conv2d, up, act = kinds or (conv.Conv2d, conv.ConvTranspose2d, conv.LeakyReLU)
 

@@ -95,6 +95,59 @@ async function dragSlider(slider) {
   }
 }
 
+// What one meets without a mouse: a finger that scrolls, paging keys, forced colours, 390 pixels.
+async function driveDetails(slider) {
+  const picture = slider.locator(".rawkit-picture");
+  await picture.scrollIntoViewIfNeeded();
+  await slider.locator(".rawkit-divider").first().focus();
+  report.paged = [await dividers(slider)];
+  for (const key of ["PageUp", "PageDown", "PageDown"]) {
+    await page.keyboard.press(key);
+    await page.waitForTimeout(80);
+    report.paged.push(await dividers(slider));
+  }
+
+  const browser = await page.context().newCDPSession(page);
+  await browser.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+  const finger = (type, ...points) => browser.send("Input.dispatchTouchEvent", {
+    type, touchPoints: points.map(([x, y]) => ({ x, y })),
+  });
+  const state = async () => ({
+    dividers: await dividers(slider), lens: await lens(slider),
+    top: await page.evaluate(() => scrollY),
+  });
+  await page.evaluate(() => scrollTo(0, 0));
+  const box = await picture.boundingBox();
+  const x = box.x + 0.9 * box.width, y = box.y + 0.8 * box.height;
+  report.swipe = [await state()];
+  await finger("touchStart", [x, y]);
+  for (let i = 1; i <= 20; i++) await finger("touchMove", [x + 0.1 * i, y - 12 * i]);
+  await finger("touchEnd");
+  await page.waitForTimeout(300);
+  report.swipe.push(await state());
+  await page.evaluate(() => scrollTo(0, 0));
+  await finger("touchStart", [x, y]);
+  await finger("touchEnd");
+  await page.waitForTimeout(300);
+  report.tap = await state();
+  await browser.send("Emulation.setTouchEmulationEnabled", { enabled: false });
+
+  const background = (pressed) => slider.locator(`button[aria-pressed=${pressed}]`).first()
+    .evaluate((button) => getComputedStyle(button).backgroundColor);
+  await page.emulateMedia({ forcedColors: "active" });
+  report.forced = [await background(true), await background(false)];
+  await shot("forced", slider);
+  await page.emulateMedia({ forcedColors: "none" });
+
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.reload();
+  await page.waitForTimeout(300);
+  report.narrow = await page.evaluate(() => document.documentElement.scrollWidth);
+  report.lenses = await slider.locator(".rawkit-lens").evaluateAll((all) =>
+    all.map((one) => one.getBoundingClientRect().top));
+  await shot("narrow");
+}
+
 async function runAll() {
   // JupyterLab and Notebook 7 have the same menu; a fresh server has a fresh kernel
   await page.locator(".jp-Notebook-cell, .jp-Cell").first().waitFor();
@@ -187,7 +240,9 @@ async function filmExplorer() {
     if (!job.run) page.on("pageerror", (error) => report.faults.push(String(error)));
     await page.goto(job.url);
     if (job.run) await runAll();
-    if (job.film) {
+    if (job.details) {
+      await driveDetails(await findSlider());
+    } else if (job.film) {
       await filmExplorer();
     } else {
       await dragSlider(await findSlider());

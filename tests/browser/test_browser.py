@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rawkit import report
+from rawkit import places, report, write_patches
 from rawkit.view import compare
 
 HERE = Path(__file__).parent
@@ -245,3 +245,41 @@ def test_report_drags_without_a_server(folder, environment, drive, monkeypatch):
     (page,) = report.run_notebooks()
     assert "Explorer of 3 patches (model)" in page.read_text()
     check_slider(drive(page.as_uri()))
+
+
+@pytest.fixture
+def index(monkeypatch, tmp_path):
+    """The report's first page, of a dataset and an answer to it."""
+    noisy, pred, gt = patches()
+    whole = [np.tile(array, (1, 2, 2)).astype(np.uint16) for array in (noisy, pred, gt)]
+    write_patches(tmp_path / "data" / places.TEST_INPUT, whole[0])
+    write_patches(tmp_path / "data" / places.TEST_GT, whole[2])
+    write_patches(tmp_path / "out" / "submit" / "result.bin", whole[1])
+    (tmp_path / "out" / "submit" / "card.json").write_text('{"held_out_score": 9.5}')
+    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "out"))
+    return report.write_index(), whole
+
+
+def test_the_reports_first_page(index, drive):
+    path, (noisy, pred, gt) = index
+    found = drive(path.as_uri())
+    (i,) = [i for i in range(3) if "Patch %d of the test input" % i in path.read_text()]
+    shown = compare([noisy[i], pred[i], gt[i]], max_bytes=None).images
+    check_picture(found["images"]["start"], shown, (1 / 3, 2 / 3), found["lens"])
+    assert found["mouse"] == pytest.approx([1 / 4, 2 / 3], abs=0.003)
+
+
+def test_fingers_paging_keys_forced_colours_and_a_telephones_width(index, drive):
+    path, _ = index
+    path.write_text(path.read_text() + "<div style='height: 2000px'></div>")
+    found = drive(path.as_uri(), details=True)
+    first = [at[0] for at in found["paged"]]
+    assert first == pytest.approx([1 / 3, 1 / 3 + 0.1, 1 / 3, 1 / 3 - 0.1], abs=0.003)
+    before, after = found["swipe"]
+    assert after["top"] > before["top"] + 100
+    assert (after["dividers"], after["lens"]) == (before["dividers"], before["lens"])
+    assert found["tap"]["dividers"] == pytest.approx([1 / 3 - 0.1, 0.9], abs=0.003)
+    assert found["forced"][0] != found["forced"][1]
+    assert found["narrow"] == 390
+    assert len(set(found["lenses"])) == 1  # side by side

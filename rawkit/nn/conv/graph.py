@@ -17,11 +17,15 @@ Act = namedtuple("Act", "source slope")
 
 
 class Unsupported(Exception):
-    """A layer that only MegEngine's own operators compute."""
+    """Something that only MegEngine's own operators compute."""
 
 
 class Symbol:
-    """What stands for a tensor while a forward pass is recorded."""
+    """What stands for a tensor while a forward pass is recorded.
+
+    Whatever else a tensor can do ends in an exception here, so that nothing is
+    recorded that is not what happens to a tensor.
+    """
 
     def __init__(self, tape, value, shape):
         self.tape, self.value, self.shape = tape, value, shape
@@ -32,6 +36,13 @@ class Symbol:
 
     def __add__(self, other):
         return self.tape.add(self, other)
+
+    def _refuse(self, *args, **kwargs):
+        raise Unsupported("a value is looked at while a network is recorded")
+
+    # what Python's objects can do without being asked, and NumPy with any object
+    __bool__ = __eq__ = __ne__ = __array__ = _refuse
+    __hash__ = None
 
 
 class Tape:
@@ -49,21 +60,23 @@ class Tape:
         self.shapes.append(shape)
         return Symbol(self, len(self.nodes), shape)
 
-    def _param(self, tensor):
+    def _param(self, tensor, transposed):
         if tensor is None:
             return None
-        if id(tensor) not in self._known:
-            self._known[id(tensor)] = len(self.params)
+        # layers of both kinds can share weights, and read their axes differently
+        key = id(tensor), transposed
+        if key not in self._known:
+            self._known[key] = len(self.params)
             self.params.append(tensor)
-        return self._known[id(tensor)]
+        return self._known[key]
 
     def conv(self, module, x, transposed=False):
         """Note a convolution, after checking everything that it depends on."""
         out = conv_shape(module, x.shape, transposed)
         node = Conv(
             x.value,
-            self._param(module.weight),
-            self._param(module.bias),
+            self._param(module.weight, transposed),
+            self._param(module.bias, False),
             tuple(module.stride),
             tuple(module.padding),
             tuple(module.dilation),
@@ -74,13 +87,13 @@ class Tape:
         return self._append(node, out)
 
     def act(self, x, slope):
+        if not 0 <= slope < float("inf"):  # the sign of the output is no more that of the input
+            raise Unsupported("a leaky ReLU of slope %s" % slope)
         return self._append(Act(x.value, float(slope)), x.shape)
 
     def add(self, x, y):
-        if not isinstance(y, Symbol) or y.tape is not self:
-            raise Unsupported("adding %s" % type(y).__name__)
-        if x.shape != y.shape:
-            raise RuntimeError("cannot add values of shape %s and %s" % (x.shape, y.shape))
+        if not isinstance(y, Symbol) or y.tape is not self or x.shape != y.shape:
+            raise Unsupported("adding something else than a value of the same shape")
         return self._append(Add(x.value, y.value, None), x.shape)
 
     def graph(self, result):
@@ -90,7 +103,14 @@ class Tape:
         -------
         nodes : tuple
         shapes : list of tuples, of every value
+
+        Raises
+        ------
+        Unsupported
+            If `result` is no value of this tape.
         """
+        if not isinstance(result, Symbol) or result.tape is not self:
+            raise Unsupported("a result of type %s" % type(result).__name__)
         nodes, uses = self.nodes[: result.value], [0] * (len(self.nodes) + 1)
         for node in nodes:
             for value in sources(node):

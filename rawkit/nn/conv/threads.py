@@ -1,7 +1,6 @@
 """How many threads to use, and keeping idle ones from eating the processor."""
 
 import contextlib
-import ctypes
 import os
 
 
@@ -12,29 +11,25 @@ def usable_cores():
     -------
     int, at least 1
     """
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        cores = os.cpu_count() or 1
-    cores = min(cores, max(1, int(_quota())))
+    import joblib  # here, as it takes a tenth of a second
+
+    cores = joblib.cpu_count()
     wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return min(cores, int(wish)) if wish.isdigit() and int(wish) else cores
 
 
-def _quota():
-    """Cores' worth of time that the control group grants; many if it sets no limit."""
-    for name in ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"):
-        try:
-            with open(name) as file:
-                words = file.read().split()
-            if name.endswith("_us"):
-                with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-                    words += file.read().split()
-            if float(words[0]) > 0:
-                return float(words[0]) / float(words[1])
-        except (OSError, ValueError, IndexError):  # no such group, or "max"
-            continue
-    return 1e6
+def openmp():
+    """OpenMP's threads as oneDNN uses them, once it is loaded.
+
+    Returns
+    -------
+    threadpoolctl.ThreadpoolController
+        `with openmp().limit(limits=2):` takes a hundredth of a millisecond and
+        puts the former number back.  Making it takes ten: make it once.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(prefix="libgomp")
 
 
 @contextlib.contextmanager
@@ -55,17 +50,6 @@ def quiet_openmp():
     finally:
         for name in mine:
             del os.environ[name]
-
-
-_gomp = None
-
-
-def use_threads(count):
-    """Tell OpenMP, for the calling thread, how many threads to use."""
-    global _gomp
-    if _gomp is None:
-        _gomp = ctypes.CDLL("libgomp.so.1")
-    _gomp.omp_set_num_threads(count)
 
 
 def tame_polling():

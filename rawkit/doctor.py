@@ -1,0 +1,235 @@
+"""What is installed, found and usable here, and what to do about what is not.
+
+Each check stands for itself and takes no other part of the suite for granted: this
+must run where MegEngine, or anything else but NumPy, does not.
+"""
+
+import locale
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from . import __version__, places
+
+try:
+    from importlib import metadata
+except ImportError:  # Python 3.7
+    import importlib_metadata as metadata
+
+# distribution, first version that does not work, why; in the order shown
+PACKAGES = (
+    ("megengine", None, "the networks"),
+    ("numpy", 2, "MegEngine breaks with 2"),
+    ("setuptools", 81, "MegEngine imports pkg_resources, which later ones lack"),
+    ("opencv-python", 5, "MegEngine breaks with 5"),
+    ("onednn-cpu-gomp", None, "fast convolutions on a CPU"),
+    ("scipy", None, "noise and synthetic data"),
+    ("pandas", None, "tables of runs"),
+    ("threadpoolctl", None, "threads"),
+    ("joblib", None, "cores"),
+    ("filelock", None, "one run at a time"),
+    ("matplotlib", None, "figures"),
+    ("pillow", None, "pictures"),
+    ("scikit-image", None, "synthetic data"),
+    ("scikit-learn", None, "synthetic data"),
+    ("tifffile", None, "DNG files"),
+    ("tqdm", None, "progress"),
+    ("ipywidgets", None, "the explorer"),
+    ("jupyterlab", None, "the notebooks"),
+    ("nbconvert", None, "the report"),
+)
+MEMORY = 2.0  # GiB; the quick run of all notebooks was measured to stay below
+DISK = 1.0  # GiB; outputs of a quick run, with room for a full one's checkpoints
+SLOWEST_START = 120  # s, for MegEngine from a cold network disk
+
+
+def check_python():
+    """The Python, and whether MegEngine has packages for it."""
+    found = "%s, %s" % (platform.python_version(), sys.executable)
+    wanted = (3, 7) <= sys.version_info[:2] <= (3, 10)
+    return found, None if wanted else "MegEngine has packages up to 3.10: python3 run.py gets one"
+
+
+def check_system():
+    """The machine's kind."""
+    found = "%s on %s" % (platform.system(), platform.machine())
+    wanted = found == "Linux on x86_64"
+    return found, None if wanted else "MegEngine is built for Linux on x86_64 (Windows: use WSL)"
+
+
+def check_package(name, limit, why):
+    """One package's version."""
+    install = 'pip install "%s<%d"' % (name, limit) if limit else "pip install " + name
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed (%s)" % why, install
+    major = version.split(".")[0]
+    if limit and major.isdigit() and int(major) >= limit:
+        return "%s (%s)" % (version, why), install
+    if name == "ipywidgets" and version.startswith("7.8"):
+        return "%s, whose outputs fail in Notebook 6" % version, 'pip install "ipywidgets<7.8"'
+    return version, None
+
+
+def check_networks():
+    """Whether MegEngine starts, on what device, with which convolutions."""
+    program = "from rawkit.nn import describe_setup; print(describe_setup())"
+    # in a process of its own: a library may end the process, not only raise
+    command = [sys.executable, "-c", program]
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=str(places.ROOT),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=SLOWEST_START,
+        )
+    except subprocess.TimeoutExpired:
+        return "no answer after %d s" % SLOWEST_START, "close other programs, then try again"
+    if ended.returncode:
+        said = ended.stderr.decode(errors="replace").strip().splitlines()
+        reason = said[-1] if said else "ended by signal %d" % -ended.returncode
+        return reason[:200], "see the packages above, or this line's own advice"
+    device = ended.stdout.decode().strip().splitlines()[-1]
+    slow = "CPU" in device and "onednn" not in device
+    advice = "training is many times slower so: pip install onednn-cpu-gomp==2023.2.0"
+    return device, advice if slow else None
+
+
+def check_cores():
+    """Cores that this process may use, and what limits the threads."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found, wish = "%d" % cores, os.environ.get("OMP_NUM_THREADS")
+    return found + (", OMP_NUM_THREADS=%s" % wish if wish else ""), None
+
+
+def check_memory():
+    """Memory that is free."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return "unknown", None
+    sizes = dict(line.split(":") for line in lines)
+    free = int(sizes["MemAvailable"].split()[0]) / 2**20
+    return "%.1f GiB free" % free, None if free >= MEMORY else "close other programs"
+
+
+def check_dataset():
+    """Which data the notebooks will use, and why."""
+    try:
+        folder, reason = places.find_dataset()
+    except OSError as error:
+        return str(error), "set RAWKIT_DATA, or see data/README.md"
+    return "%s (%s)" % (places.show_path(folder), reason), None
+
+
+def check_outputs():
+    """Where results go, and whether they can."""
+    folder = places.outputs_folder()
+    there = next(p for p in [folder] + list(folder.parents) if p.exists())
+    found = places.show_path(folder)
+    if not _writable(there):
+        return found + ", cannot be written", "set RAWKIT_OUTPUTS to a folder of yours"
+    free = shutil.disk_usage(str(there)).free / 2**30
+    return "%s, %.1f GiB free" % (found, free), None if free >= DISK else "make room"
+
+
+def check_home():
+    """Whether programs may keep settings."""
+    home = os.path.expanduser("~")
+    advice = "run.py sets one; without it: export HOME=/tmp/home, after mkdir /tmp/home"
+    return home, None if _writable(home) else advice
+
+
+def check_settings():
+    """The suite's own variables."""
+    names = sorted(name for name in os.environ if name.startswith("RAWKIT_"))
+    found = ", ".join("%s=%s" % (name, os.environ[name]) for name in names) or "none set"
+    try:
+        places.is_full_run()
+    except ValueError as error:
+        return found, str(error)
+    return found, None
+
+
+def check_variables():
+    """Variables of other programs that change what runs here."""
+    names = [name for name in ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH") if name in os.environ]
+    found = ", ".join("%s=%s" % (name, os.environ[name]) for name in names) or "none set"
+    return found, "unset them, or use run.py, which does" if names else None
+
+
+def check_backend():
+    """How matplotlib draws; `view.use_style` puts others aside in a notebook."""
+    return os.environ.get("MPLBACKEND", "inline in notebooks"), None
+
+
+def check_jupyter():
+    """The Jupyter that a shell would start."""
+    found = shutil.which("jupyter-lab")
+    mine = [os.path.join(prefix, "bin") for prefix in (sys.prefix, sys.exec_prefix)]
+    if found and os.path.dirname(found) not in mine:
+        advice = "it is another Python's; start %s -m jupyterlab" % sys.executable
+        return found, advice
+    return found or "not on the PATH; python3 run.py lab starts it", None
+
+
+def check_text():
+    """Whether the letters of the suite's messages can be written."""
+    encoding = locale.getpreferredencoding(False)
+    try:
+        "\u221a\u00b2\u00b1".encode(encoding)
+    except (UnicodeError, LookupError):
+        return encoding, "export PYTHONUTF8=1"
+    return encoding, None
+
+
+def diagnose():
+    """Make all checks.
+
+    Yields
+    ------
+    tuple (name : str, found : str, advice : str or None)
+        Advice is None where all is well.
+    """
+    yield "rawkit", "%s, %s" % (__version__, places.ROOT), None
+    yield ("Python",) + check_python()
+    yield ("system",) + check_system()
+    for package in PACKAGES:
+        yield (package[0],) + check_package(*package)
+    yield ("networks",) + check_networks()
+    yield ("cores",) + check_cores()
+    yield ("memory",) + check_memory()
+    yield ("dataset",) + check_dataset()
+    yield ("outputs",) + check_outputs()
+    yield ("home",) + check_home()
+    yield ("settings",) + check_settings()
+    yield ("environment",) + check_variables()
+    yield ("backend",) + check_backend()
+    yield ("Jupyter",) + check_jupyter()
+    yield ("text",) + check_text()
+
+
+def report():
+    """Print a line for each check; return how many need something done."""
+    faults = 0
+    for name, found, advice in diagnose():
+        faults += advice is not None
+        line = "%-4s %-16s %s" % ("FIX" if advice else "ok", name, found)
+        line += "\n     %-16s -> %s" % ("", advice) if advice else ""
+        # this must be readable where the encoding is what is wrong
+        print(line.encode("ascii", "backslashreplace").decode(), flush=True)
+    return faults
+
+
+def _writable(folder):
+    try:
+        tempfile.TemporaryFile(dir=str(folder)).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,195 @@
+"""Several layers as one differentiable step on oneDNN."""
+
+import warnings
+from collections import OrderedDict
+
+import megengine
+import megengine.module as M
+from megengine.autodiff import Function
+from megengine.core._imperative_rt import core2
+
+from .gradients import slow_gradients
+from .graph import Symbol, Tape, Unsupported
+from .library import OneDNNError
+from .path import path_on
+from .plan import Plan
+from .threads import tame_polling
+
+PLANS, PLAN_BYTES = 8, 1 << 30  # how many are kept ready, in how much memory
+
+_plans = OrderedDict()  # by what they are made of; None where oneDNN failed
+_warned = False
+
+
+def fused(x, *modules):
+    """Run modules one after the other, as one step where that is faster.
+
+    What is made of this room's `Conv2d`, `ConvTranspose2d`, `LeakyReLU` and `ReLU`,
+    of `M.Sequential`, and of + between values of one shape becomes one step on
+    oneDNN.  With any other operation in it, the layers run one by one.
+
+    Same weights, input, machine and number of threads give the same result and the
+    same gradients, bit for bit.  Another number of threads (OMP_NUM_THREADS, the
+    cores that the process may use), another instruction set or version of oneDNN,
+    the native path, and another batch or crop size change the order in which
+    numbers are added, and with it the last digits.
+
+    Parameters
+    ----------
+    x : tensor, shape (N, C, H, W), float32
+    *modules : modules, or functions of one value
+        They may be called twice: once to be recorded, and once more if they hold
+        something that cannot be.
+
+    Returns
+    -------
+    tensor
+
+    Raises
+    ------
+    RuntimeError
+        If a layer does not fit its input's shape.
+
+    Warns
+    -----
+    RuntimeWarning
+        Once, if oneDNN fails; those layers run on MegEngine's operators from then on.
+    """
+    if not isinstance(x, Symbol) and _computable(x) and not _hooked(modules):
+        tape = Tape(x.shape)
+        try:
+            result = tape.input()
+            for module in modules:
+                result = module(result)
+            graph = tape.graph(result)
+        except Exception:  # an operation not known here, or a mistake that shows below again
+            graph = None
+        y = None if graph is None else _run(x, tape.params, *graph)
+        if y is not None:
+            return y
+    for module in modules:
+        x = module(x)
+    return x
+
+
+def run_layer(x, layer):
+    """What one layer makes of a tensor, on oneDNN; None where only MegEngine computes it.
+
+    Raises
+    ------
+    RuntimeError
+        If the layer does not fit its input's shape.
+    """
+    if not _computable(x):
+        return None
+    tape = Tape(x.shape)
+    try:
+        graph = tape.graph(layer.record(tape.input()))
+    except Unsupported:
+        return None
+    return _run(x, tape.params, *graph)
+
+
+def _computable(x):
+    return x.ndim == 4 and x.dtype == "float32" and path_on(str(x.device)).name == "onednn"
+
+
+def _hooked(modules):
+    """Whether someone wants to see what happens inside."""
+    owners = [getattr(module, "__self__", module) for module in modules]
+    return any(
+        part._forward_hooks or part._forward_pre_hooks
+        for owner in owners
+        if isinstance(owner, M.Module)
+        for part in owner.modules()
+    )
+
+
+def _run(x, params, graph, shapes):
+    """Compute a graph on oneDNN; None where it fails."""
+    if not graph:
+        return x
+    args = [x] + params
+    needs = tuple(map(_wants_gradient, args))
+    # the graph alone does not tell how many channels a layer has
+    key = (graph, tuple(shapes), tuple(tuple(p.shape) for p in params))
+    key += (needs if any(needs) else None,)
+    try:
+        plan = _plan(key)
+        if plan is None:
+            return None
+        arrays = x.numpy(), [param.numpy() for param in params]
+        workspace = plan.workspace()
+        y = workspace.forward(*arrays)
+    except OneDNNError as error:
+        _give_up(key, error)
+        return None
+    if any(needs):
+        return _Graph(key, arrays, workspace, y)(*args)
+    workspace.release()
+    return megengine.Tensor(y, device=x.device)
+
+
+def _wants_gradient(tensor):
+    # private, but MegEngine's own Function asks the same; where it is missing, all do
+    ask = getattr(core2, "get_grad_key", None)
+    return ask is None or ask((tensor,)) is not None
+
+
+def _plan(key):
+    if key in _plans:
+        plan = _plans.pop(key)
+    else:
+        plan = Plan(*key)
+        tame_polling()
+    _plans[key] = plan
+    while len(_plans) > PLANS or sum(p.arena_size for p in _plans.values() if p) > PLAN_BYTES:
+        _, oldest = _plans.popitem(last=False)
+        if oldest:
+            oldest.drop()
+    return plan
+
+
+def _give_up(key, error):
+    """Leave a graph to MegEngine from now on."""
+    global _warned
+    _plans[key] = None
+    if not _warned:
+        _warned = True
+        text = "oneDNN failed (%s): MegEngine's own operators go on, right but slow" % error
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+class _Graph(Function):
+    """A graph that has been computed, and its backward pass.
+
+    An exception in `Function.forward` would leave MegEngine's gradients switched
+    off, so nothing is computed there.
+    """
+
+    def __init__(self, key, arrays, workspace, y):
+        self.key, self.arrays, self.workspace, self.y = key, arrays, workspace, y
+
+    def forward(self, x, *params):
+        y, self.y = self.y, None
+        return megengine.Tensor(y, device=x.device)
+
+    def backward(self, dy):
+        workspace, self.workspace = self.workspace, None
+        if workspace is None:
+            raise RuntimeError("a second backward pass needs a new forward pass")
+        graph, _, _, needs = self.key
+        try:
+            dx, grads = workspace.backward(dy.numpy())
+            workspace.release()
+        except OneDNNError as error:
+            _give_up(self.key, error)
+            dx, grads = slow_gradients(graph, *self.arrays, dy.numpy())
+        return tuple(
+            megengine.Tensor(g, device=dy.device) if g is not None and need else None
+            for g, need in zip([dx] + grads, needs)
+        )
+
+    def __del__(self):
+        if self.workspace is not None:
+            self.workspace.release()

@@ -1,0 +1,206 @@
+"""A recorded graph made ready for oneDNN: which primitives, in which layout, in what memory.
+
+Activations stay in oneDNN's own layout from the first layer to the last, and
+activation functions are part of the convolution that they follow.
+"""
+
+import numpy as np
+
+from . import library as dnnl
+from .graph import Act, Add, Conv
+from .primitives import Parameters, Primitives
+from .workspace import Workspace, place
+
+SMALL = 300000  # multiply-adds of a layer that one thread computes sooner than two
+
+
+class Plan:
+    """A graph made ready for one input shape.
+
+    Parameters
+    ----------
+    graph : tuple of nodes
+    shapes : sequence of (N, C, H, W), of every value
+    params : sequence of shapes of the parameters
+    needs : tuple of bool, or None
+        Whether the input and then each parameter want a gradient.  None:
+        inference, nothing is kept.
+
+    Raises
+    ------
+    OneDNNError
+        If oneDNN has no implementation, or fails.
+    """
+
+    def __init__(self, graph, shapes, params, needs):
+        self.dnn, _ = dnnl.load_library()
+        # waking a second thread takes longer than a small layer, and much longer where
+        # another process has the core
+        work = sum(_multiplications(n, y, params) for n, y in zip(graph, shapes[1:]))
+        self.threads = self.dnn.cores if work > SMALL * len(graph) else 1
+        self.graph, self.needs = graph, needs
+        self.shapes, self.param_shapes = shapes, params
+        self.idle, self.kept = [], True  # workspaces that nobody uses; whether to keep any
+        self.dy, self.dx, self.dparams = None, None, []
+        with self.dnn.threads(self.threads):
+            layout, block = _layout(self.dnn, graph, shapes, needs is not None)
+            self.list = Primitives(self.dnn)
+            self._take_parameters(block)
+            hints = self._forward([_pad(shape, (1,), block) for shape in shapes], layout)
+            if needs is not None:
+                self._backward(hints)
+        self.offsets, self.arena_size = place(*self._lifetimes())
+
+    def _take_parameters(self, block):
+        """Buffers for the parameters, in NumPy's order, and the shapes they have in memory."""
+        self.padded = list(self.param_shapes)
+        self.params = [None] * len(self.padded)
+        self.layers = {}  # by node
+        for node in self.graph:
+            if not isinstance(node, Conv):
+                continue
+            w, b = node.weight, node.bias
+            if self.params[w] is None:
+                self.padded[w] = _pad(self.padded[w], (0,) if node.groups > 1 else (0, 1), block)
+                self.params[w] = self.list.dense(self.padded[w], node.transposed)
+            if b is not None and self.params[b] is None:
+                self.padded[b] = _pad(self.padded[b], (1,), block)
+                self.params[b] = self.list.dense(self.padded[b][1:2])
+            shape = list(self.padded[w])
+            shape = dnnl.swap_channels(shape) if node.transposed else shape
+            bias = None if b is None else self.params[b]
+            self.layers[node] = Parameters(self.params[w], shape, bias)
+
+    def _forward(self, shapes, layout):
+        steps, self.x_shape, self.y_shape = self.list, shapes[0], shapes[-1]
+        prop = dnnl.FORWARD_INFERENCE if self.needs is None else dnnl.FORWARD_TRAINING
+        self.x = steps.dense(self.x_shape)
+        values = self.values = [steps.laid_out(shape, layout) for shape in shapes]
+        steps.reorder(self.x, values[0])
+        hints = []
+        for node, out in zip(self.graph, values[1:]):
+            hint = None
+            if isinstance(node, Add):
+                steps.add(values[node.a], values[node.b], out, node.slope)
+            elif isinstance(node, Act):
+                steps.act(node.slope, values[node.source], out, prop)
+            else:
+                hint = steps.conv(node, self.layers[node], values[node.source], out, prop)
+            hints.append(hint)
+        self.y = steps.reorder(values[-1], steps.dense(self.y_shape))
+        self.forward_steps = len(steps.steps)
+        return hints
+
+    def _wanted(self):
+        """Which values carry a gradient."""
+        wanted = [self.needs[0]]
+        for node in self.graph:
+            if isinstance(node, Add):
+                wanted.append(wanted[node.a] or wanted[node.b])
+            elif isinstance(node, Act):
+                wanted.append(wanted[node.source])
+            else:
+                wanted.append(wanted[node.source] or self._trained(node))
+        return wanted
+
+    def _trained(self, node):
+        bias = node.bias is not None and self.needs[1 + node.bias]
+        return self.needs[1 + node.weight] or bias
+
+    def _backward(self, hints):
+        steps, wanted = self.list, self._wanted()
+        self.dy = steps.dense(self.y_shape)
+        top = steps.reorder(self.dy, steps.like(self.values[-1]))
+        grads, shared = {len(self.graph): top}, set()
+
+        def give(value, grad):
+            if wanted[value]:
+                known = grads.get(value)
+                grads[value] = grad if known is None else steps.add(known, grad, steps.like(grad))
+
+        for value in range(len(self.graph), 0, -1):
+            node, grad = self.graph[value - 1], grads.pop(value, None)
+            if grad is None:
+                continue
+            if node.slope is not None:
+                out = steps.like(grad) if grad in shared else grad
+                grad = steps.act_backward(node.slope, self.values[value], grad, out)
+            if isinstance(node, Act):
+                give(node.source, grad)
+            elif isinstance(node, Add):
+                shared.add(grad)
+                give(node.a, grad)
+                give(node.b, grad)
+            else:
+                args = (node, self.layers[node], self.values[node.source], grad, hints[value - 1])
+                if self._trained(node):
+                    found = steps.conv_backward_weights(*args)
+                    self.dparams += zip((node.weight, node.bias), found)
+                if wanted[node.source]:
+                    give(node.source, steps.conv_backward_data(*args))
+        if self.needs[0]:
+            self.dx = steps.reorder(grads[0], steps.like(self.x))
+        self.dparams = [(param, buffer) for param, buffer in self.dparams if buffer is not None]
+
+    def _lifetimes(self):
+        """Each buffer's size, and the first and last step that uses it."""
+        first, last, steps = {}, {}, self.list.steps
+        for time, (_, args) in enumerate(steps):
+            for buffer in args.values():
+                first.setdefault(buffer, time)
+                last[buffer] = time
+        for buffer in self.params:  # written before the first step, read at any time
+            first[buffer], last[buffer] = -1, len(steps)
+        first[self.x] = -1
+        last[self.y] = max(last[self.y], self.forward_steps)
+        if self.dy is not None:
+            first[self.dy] = self.forward_steps
+        for buffer in [self.dx] + [b for _, b in self.dparams]:
+            if buffer is not None:
+                last[buffer] = len(steps)
+        return {buffer: self.list.size(buffer) for buffer in first}, first, last
+
+    def drop(self):
+        """Keep no memory from now on."""
+        self.kept = False
+        self.idle.clear()
+
+    def workspace(self):
+        """Memory to run in; give it back by `workspace.release()`."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return Workspace(self)
+
+
+def _layout(library, graph, shapes, training):
+    """The layout in which this machine's instruction set computes fastest.
+
+    Returns
+    -------
+    layout : int
+    block : int
+        Channels are padded with zeros to a multiple of this.
+    """
+    for node, out in zip(graph, shapes[1:]):
+        # With one channel a group in and out, zeros are groups more.  Elsewhere they
+        # would have to go between the groups.
+        groups = getattr(node, "groups", 1)
+        if groups > 1 and not groups == shapes[node.source][1] == out[1]:
+            return dnnl.NHWC, 1
+    layout, block = (dnnl.NCHW16C, 16) if library.avx512 else (dnnl.NCHW8C, 8)
+    whole = all(shape[1] % block == 0 for shape in shapes[1:-1])
+    # without AVX-512 only the filters' gradients are faster in blocks
+    return (layout, block) if whole and (library.avx512 or training) else (dnnl.NHWC, 1)
+
+
+def _multiplications(node, shape, params):
+    """Multiply-adds of one node whose value has this shape."""
+    if not isinstance(node, Conv):
+        return 0
+    weights, pixels = int(np.prod(params[node.weight])), shape[0] * shape[2] * shape[3]
+    return weights * pixels // (int(np.prod(node.stride)) if node.transposed else 1)
+
+
+def _pad(shape, axes, block):
+    return tuple(-(-n // block) * block if i in axes else n for i, n in enumerate(shape))

@@ -1,0 +1,136 @@
+"""One way to a score: from a network and a dataset folder to a table, patch by patch.
+
+Here and not beside `rawkit.score`, because it needs a network's prediction; the formula
+itself stays in `rawkit.score`.
+"""
+
+import time
+
+import numpy as np
+import pandas
+
+from ..binio import open_pairs, split_pairs
+from ..places import TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT
+from ..score import normalized_l1, score_of_errors
+from .prediction import denoise_batches
+
+
+def open_scoring_pairs(folder, limit=64):
+    """Open the pairs of a dataset that score networks and train none.
+
+    Parameters
+    ----------
+    folder : str or Path
+    limit : int or None
+        At most so many, the first ones.
+
+    Returns
+    -------
+    noisy, gt : memory maps, shape (N, 256, 256), uint16, DN
+        The test set where its ground truth is known, as a synthetic set's is; else the
+        pairs that `split_pairs` holds out.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `open_pairs`, or if there is only one pair, which is for training.
+    """
+    if has_test_gt(folder):
+        noisy, gt = open_pairs(folder, TEST_INPUT)
+    else:
+        noisy, gt = split_pairs(*open_pairs(folder))[1]
+    if len(noisy) == 0:
+        raise ValueError(
+            "%s: found 1 pair in %s, expected at least 2, to hold one out" % (folder, TRAIN_INPUT)
+        )
+    return noisy[:limit], gt[:limit]
+
+
+def has_test_gt(folder):
+    """Whether a dataset's test set has a ground truth; the competition's has none."""
+    return all((folder / name).is_file() for name in (TEST_INPUT, TEST_GT))
+
+
+def score_table(model, folder, limit=64, **options):
+    """Score a network on the pairs of a dataset that no training sees.
+
+    Parameters
+    ----------
+    model : megengine.module.Module
+        (N, 1, H, W) float32 in 0-1 to the same.
+    folder : str or Path
+    limit : int or None
+        As `open_scoring_pairs`, which says which pairs count.
+    **options
+        As `denoise_batches`: self_ensemble, truncate, batch_size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each patch: "untouched" and "denoised", the normalised errors of the
+        input and of the answer in sqrt(DN) (`normalized_l1`), and "ms", the milliseconds
+        that the patch took.  `score_of_errors` of a column is a score.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `open_scoring_pairs` and `denoise_batches`.
+    """
+    return _table(model, *open_scoring_pairs(folder, limit), **options)
+
+
+def score_held_out(model, folder, limit=64, **options):
+    """Score a network on the held-out pairs of a dataset, whatever else it has.
+
+    Parameters
+    ----------
+    model, folder, limit, **options : as `score_table`
+
+    Returns
+    -------
+    pandas.DataFrame, as `score_table`; or None if there are no pairs to hold out
+    """
+    if not all((folder / name).is_file() for name in (TRAIN_INPUT, TRAIN_GT)):
+        return None
+    noisy, gt = split_pairs(*open_pairs(folder))[1]
+    return _table(model, noisy[:limit], gt[:limit], **options) if len(noisy) else None
+
+
+def _table(model, noisy, gt, **options):
+    parts, first, began = [], 0, time.perf_counter()
+    for pred in denoise_batches(model, noisy, **options):
+        seconds, now = time.perf_counter() - began, slice(first, first + len(pred))
+        columns = {
+            "untouched": normalized_l1(noisy[now], gt[now]),
+            "denoised": normalized_l1(pred, gt[now]),
+            "ms": 1000 * seconds / len(pred),
+        }
+        parts.append(pandas.DataFrame(columns))
+        first, began = first + len(pred), time.perf_counter()
+    return pandas.concat(parts, ignore_index=True).rename_axis("patch")
+
+
+def score_networks(networks, folder, **options):
+    """Score several networks on the same pairs.
+
+    Parameters
+    ----------
+    networks : dict of str to megengine.module.Module
+    folder, **options : as `score_table`
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for the untouched input and one for each network: "score",
+        "worst patch" (its number), "ms/patch".
+    """
+    rows = {}
+    for name, model in networks.items():
+        table = score_table(model, folder, **options)
+        rows.setdefault("untouched input", _summary(table["untouched"], np.nan))
+        rows[name] = _summary(table["denoised"], table["ms"].mean())
+    return pandas.DataFrame(list(rows.values()), index=list(rows))
+
+
+def _summary(errors, ms):
+    return {"score": score_of_errors(errors), "worst patch": errors.idxmax(), "ms/patch": ms}

@@ -1,0 +1,9 @@
+"""Your own photograph: a camera's raw file in, a denoised DNG out."""
+
+from .denoising import denoise_file, denoise_photo
+from .describing import describe
+from .developing import choose_exposure, develop
+from .dng import to_srgb, write_dng
+from .frame import Photo, active_view, from_rggb, to_rggb
+from .noise_line import measure_photo, noise_in_codes
+from .reading import is_photo, rawpy, read_photo

@@ -1,0 +1,65 @@
+"""Raw files for the tests, made by hand: what a camera might write."""
+
+import struct
+
+import numpy as np
+
+from rawkit.photo import Photo
+from rawkit.photo.dng import SRGB_TO_XYZ
+
+NEUTRAL = np.array([0.5, 1.0, 0.625])
+MATRIX = NEUTRAL[:, None] * np.linalg.inv(SRGB_TO_XYZ)  # a camera that sees sRGB
+
+
+def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fields):
+    """A frame with the given mosaic and plausible everything else."""
+    height, width = mosaic.shape
+    active = active or (0, 0, height, width)
+    black = np.broadcast_to(np.asarray(black, float), (2, 2)).copy()
+    defaults = {
+        "mosaic": mosaic,
+        "active": active,
+        "phase": phase,
+        "black_level": black,
+        "black_deltas": (np.zeros(active[2] - active[0]), np.zeros(active[3] - active[1])),
+        "white_level": float(white),
+        "bits": int(white).bit_length(),
+        "white_balance": NEUTRAL,
+        "color_matrix": MATRIX,
+        "orientation": 1,
+        "make": "Maker",
+        "model": "One",
+        "exif": {"iso": 800, "exposure_time": 0.02, "f_number": 2.8, "date": "2026:01:02 03:04:05"},
+        "tags": {},
+        "noise_profile": None,
+        "notes": (),
+    }
+    return Photo(**dict(defaults, **fields))
+
+
+def lossless_jpeg(mosaic):
+    """Encode as lossless JPEG (predictor 1), which most cameras' DNG files hold.
+
+    Every difference's number of bits is coded with five bits: the plainest table.
+    """
+    rows = mosaic.astype(np.int64)
+    left = np.empty_like(rows)
+    left[:, 1:] = rows[:, :-1]
+    left[1:, 0] = rows[:-1, 0]  # a row begins from the one above
+    left[0, 0] = 1 << 15
+    bits = []
+    for value in ((rows - left + 32768) % 65536 - 32768).ravel().tolist():
+        length = 16 if value == -32768 else abs(value).bit_length()
+        bits.append(format(length, "05b"))
+        if 0 < length < 16:
+            bits.append(format(value if value > 0 else value + (1 << length) - 1, "0%db" % length))
+    text = "".join(bits)
+    text += "1" * (-len(text) % 8)
+    data = int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\x00")
+    height, width = mosaic.shape
+    table = struct.pack(">BHB16B17B", 0xC4, 2 + 17 + 17, 0, *[0] * 4, 17, *[0] * 11, *range(17))
+    frame = struct.pack(">BHBHHB3B", 0xC3, 11, 16, height, width, 1, 0, 0x11, 0)
+    scan = struct.pack(">BHB2B3B", 0xDA, 8, 1, 0, 0, 1, 0, 0)
+    return (
+        b"\xff\xd8" + b"".join(b"\xff" + part for part in (frame, table, scan)) + data + b"\xff\xd9"
+    )

@@ -1,0 +1,329 @@
+"""Recording a network as one step: what is recorded, what is not, and what happens when
+oneDNN fails."""
+
+import gc
+import threading
+import warnings
+
+import megengine as mge
+import megengine.functional as F
+import megengine.module as M
+import numpy as np
+import pytest
+from conv_checks import TOLERANCE, Skips, assert_close, difference, expect, gradients, use
+from megengine.autodiff import GradManager
+from megengine.utils.module_stats import module_stats
+
+from rawkit.nn.conv import Conv2d, ConvTranspose2d, LeakyReLU, ReLU, fused, fusion
+from rawkit.nn.conv.graph import Tape
+from rawkit.nn.conv.library import load_library
+from rawkit.nn.conv.plan import Plan
+
+pytestmark = pytest.mark.usefixtures("auto_path")
+
+
+class Own(M.Module):
+    """A module as a reader writes one: an operation between two convolutions."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.first, self.last = Conv2d(4, 8, 3, padding=1), Conv2d(8, 4, 3, padding=1)
+        self.operation = operation
+
+    def forward(self, x):
+        return self.last(self.operation(self.first(x)))
+
+
+class Nested(M.Module):
+    """One that fuses, inside another."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.inner = M.Sequential(Own(operation), LeakyReLU(0.125))
+
+    def forward(self, x):
+        return x + fused(x, self.inner)
+
+
+def either_sign(x):
+    return x if x.sum() > 0 else -x
+
+
+def first_if_equal(x):
+    y = x + x
+    return x if (x == y) is False else y
+
+
+UNKNOWN = {
+    "M.ReLU": M.ReLU(),
+    "M.LeakyReLU": M.LeakyReLU(0.2),
+    "M.Conv2d": M.Conv2d(8, 8, 1),
+    "M.BatchNorm2d": M.BatchNorm2d(8),
+    "F.sigmoid": F.sigmoid,
+    "F.concat": lambda x: F.concat([x[:, :4], x[:, 4:]], axis=1),
+    "F.add": lambda x: F.add(x, x),
+    "times 2": lambda x: x * 2,
+    "2 times": lambda x: 2 * x,
+    "plus 1": lambda x: x + 1,
+    "minus": lambda x: x - x.mean(),
+    "minus itself": lambda x: x + x - x,
+    "negative": lambda x: -x,
+    "power": lambda x: x**2,
+    "divided": lambda x: x / 2,
+    "slice": lambda x: x[:, ::-1] + x,
+    "reshape": lambda x: x.reshape(x.shape),
+    "broadcast": lambda x: x + fused(x, M.AvgPool2d(1)).mean(axis=1, keepdims=True),
+    "condition": either_sign,
+    "comparison": first_if_equal,
+    "NumPy": lambda x: x + mge.Tensor(np.asarray(x)),
+    "a list": lambda x: F.stack([x, x]).sum(axis=0),
+    "in place": lambda x: x.__iadd__(x),
+    "padding": Conv2d(8, 8, 3, padding=1, padding_mode="reflect"),
+    "a negative slope": LeakyReLU(-0.5),
+}
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+@pytest.mark.parametrize("make", [Own, Nested])
+def test_what_cannot_be_recorded_runs_all_the_same(make, name):
+    net = make(UNKNOWN[name])
+    net.eval()  # in training, what comes before a BatchNorm gets no gradient but noise
+    x, dy = np.random.default_rng(0).normal(size=(2, 2, 4, 8, 8)).astype(np.float32)
+    use("native")
+    expected = gradients(net, x, dy, lambda x, net: net(x))
+    use("onednn")
+    assert_close(gradients(net, x, dy), expected)
+    assert_close(gradients(net, x, dy, lambda x, net: net(x)), expected)
+
+
+def test_gradients_come_where_nobody_can_be_asked_who_wants_them(monkeypatch):
+    use("onednn")
+    net, (x, dy) = Skips(8), np.random.default_rng(0).normal(size=(2, 1, 5, 8, 8))
+    x, dy = x.astype(np.float32), dy[:, :4].astype(np.float32)
+    expected = gradients(net, x, dy)
+    monkeypatch.setattr(fusion, "core2", None)
+    assert_close(gradients(net, x, dy), expected)
+    assert difference(fused(mge.Tensor(x), net).numpy(), expected["y"]) < TOLERANCE
+
+
+def test_a_result_that_is_no_value_is_passed_on():
+    use("onednn")
+    x = mge.Tensor(np.ones((1, 4, 8, 8), np.float32))
+    layer, kept = Conv2d(4, 8, 3), []
+    both = fused(x, lambda v: (v, layer(v)))
+    assert both[0] is x and both[1].shape == (1, 8, 6, 6)
+    assert fused(x, lambda v: None) is None
+
+    def previous(v):  # a value of another recording
+        kept.append(layer(v))
+        return kept[0]
+
+    fused(x, previous)
+    assert isinstance(fused(x, previous), type(kept[0]))
+
+
+class Failing:
+    """oneDNN's functions, one of which fails from a certain call on."""
+
+    def __init__(self, functions, name, after=0):
+        self.functions, self.name, self.left = functions, name, after
+
+    def __getattr__(self, name):
+        return self.fail if name == self.name else getattr(self.functions, name)
+
+    def fail(self, *args):
+        self.left -= 1
+        return 5 if self.left < 0 else getattr(self.functions, self.name)(*args)
+
+
+@pytest.fixture
+def fail(monkeypatch):
+    """Let a function of oneDNN fail; nothing that was ready before is used."""
+    use("onednn")
+    monkeypatch.setattr(fusion, "_plans", type(fusion._plans)())
+    monkeypatch.setattr(fusion, "_warned", False)
+    library, _ = load_library()
+    functions = library.lib
+    return lambda *args: monkeypatch.setattr(library, "lib", Failing(functions, *args))
+
+
+@pytest.mark.parametrize("after", [0, 1, 4])
+@pytest.mark.parametrize(
+    "name",
+    ["convolution_forward_primitive_desc_create", "memory_create", "primitive_create"]
+    + ["convolution_backward_weights_primitive_desc_create", "primitive_execute", "stream_wait"],
+)
+def test_when_onednn_fails_megengine_goes_on(fail, name, after):
+    net, rng = Skips(8), np.random.default_rng(0)
+    x, dy = rng.normal(size=(2, 5, 8, 12)), rng.normal(size=(2, 4, 8, 12))
+    x, dy = x.astype(np.float32), dy.astype(np.float32)
+    use("native")
+    expected = gradients(net, x, dy)
+    use("onednn")
+    fail("dnnl_" + name, after)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert_close(gradients(net, x, dy), expected)
+        assert_close(gradients(net, x, dy), expected)
+        quiet = fused(mge.Tensor(x), net)  # nobody asks for gradients
+    assert difference(quiet.numpy(), expected["y"]) < TOLERANCE
+    failed = [w for w in caught if "oneDNN failed" in str(w.message)]
+    assert len(failed) == 1 and failed[0].category is RuntimeWarning
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])
+def test_when_onednn_fails_in_the_backward_pass(fail, kind, groups):
+    args = {"stride": (2, 3), "padding": (1, 0), "dilation": (1, 2), "groups": groups}
+    net = M.Sequential(kind(4, 8, (3, 2), **args), LeakyReLU(2.0), Conv2d(8, 4, 1, bias=False))
+    net = M.Sequential(net, ReLU(), ReLU())
+    rng = np.random.default_rng(0)
+    x = mge.Tensor(rng.normal(size=(2, 4, 9, 10)).astype(np.float32))
+    use("native")
+    dy = rng.normal(size=net(x).shape).astype(np.float32)
+    expected = gradients(net, x.numpy(), dy)
+    use("onednn")
+
+    def run(x, net):
+        y = fused(x, lambda v: net(v) + net(v))
+        fail("dnnl_primitive_execute", 2)  # some gradients have been written by then
+        return y
+
+    with pytest.warns(RuntimeWarning, match="oneDNN failed .execute: runtime error"):
+        found = gradients(net, x.numpy(), dy, run)
+    assert_close(found, {name: 2 * value for name, value in expected.items()})
+    again = gradients(net, x.numpy(), dy, lambda x, net: fused(x, lambda v: net(v) + net(v)))
+    assert_close(again, found)
+
+
+@pytest.mark.parametrize("path", ["onednn", "native"])
+def test_only_what_wants_a_gradient_gets_one(path):
+    use(path)
+    net = M.Sequential(Conv2d(3, 8, 3), ReLU(), Conv2d(8, 2, 1))
+    x = mge.Tensor(np.ones((1, 3, 6, 6), np.float32))
+    for wanted in ([x], [net[0].bias], [net[2].weight], [x, net[2].bias]):
+        gm = GradManager().attach(wanted)
+        with gm:
+            gm.backward(fused(x, net).sum())
+        tensors = [x] + list(net.parameters())
+        assert {id(t) for t in tensors if t.grad is not None} == {id(t) for t in wanted}
+        for t in tensors:
+            t.grad = None
+
+
+@pytest.mark.parametrize("path", ["onednn", "native"])
+def test_module_stats_count_the_same(path):
+    use(path)
+
+    class Net(M.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = Skips()
+
+        def forward(self, x):
+            return fused(x, self.body.forward)
+
+    total, _ = module_stats(
+        Net(), inputs=np.zeros((1, 5, 8, 8), np.float32), logging_to_stdout=False
+    )
+    # entry, wide, mix, down, up, exit; `wide` and `mix` work twice
+    assert total.param_dims == 736 + 400 + 272 + 2080 + 2064 + 580
+    assert total.flops == 47104 + 2 * 25600 + 2 * 17408 + 33280 + 33792 + 37120
+
+
+@pytest.mark.parametrize("path", ["onednn", "native"])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 5, 8, 8), (4, 8, 8), (1, 4, 1, 8), (0, 4, 8, 8)],
+    ids=["channels", "rank", "small", "empty"],
+)
+def test_wrong_shapes_raise(path, shape):
+    use(path)
+    if path == "native" and 0 in shape:
+        pytest.skip("MegEngine answers nothing with nothing")
+    layer = Conv2d(4, 8, 3)
+    with pytest.raises((RuntimeError, AssertionError)):
+        fused(mge.Tensor(np.zeros(shape, np.float32)), layer, LeakyReLU(0.1)).numpy()
+
+
+def test_mistakes_have_clear_errors():
+    use("onednn")
+    layer, x = Conv2d(4, 8, 3), mge.Tensor(np.zeros((1, 4, 8, 8), np.float32))
+    with pytest.raises(RuntimeError, match="needs an input"):
+        fused(x, layer, layer)
+    layer.weight = mge.Parameter(np.zeros((8, 3, 3, 3), np.float32))
+    with pytest.raises(RuntimeError, match="weight has shape"):
+        layer(x)
+
+
+def test_second_backward_raises():
+    use("onednn")
+    layer = Conv2d(4, 8, 3)
+    step = fusion._Graph((), (), None, None)
+    with pytest.raises(RuntimeError, match="new forward pass"):
+        step.backward(mge.Tensor(np.zeros((1, 8, 2, 2), np.float32)))
+    # two forward passes before the two backward passes keep their own values
+    x, dy = np.random.default_rng(0).normal(size=(2, 1, 4, 6, 6)).astype(np.float32)
+    gm = GradManager().attach([layer.weight])
+    with gm:
+        total = fused(mge.Tensor(x), layer).sum() + fused(mge.Tensor(dy), layer).sum()
+        gm.backward(total)
+    ones = np.ones((1, 8, 4, 4), np.float32)
+    expected = sum(expect(layer, v, ones)["weight"] for v in (x, dy))
+    assert difference(layer.weight.grad.numpy(), expected) < TOLERANCE
+
+
+def anonymous_memory():
+    """MiB of anonymous memory that this process holds."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("RssAnon"))
+
+
+def test_memory_stays_flat():
+    use("onednn")
+    net, rng = Skips(16), np.random.default_rng(0)
+    gm = GradManager().attach(list(net.parameters()))
+
+    def step(backward):
+        height, width = 2 * rng.integers(8, 24, 2)
+        with gm:
+            loss = fused(mge.Tensor(rng.random((4, 5, height, width), np.float32)), net).sum()
+            if backward:
+                gm.backward(loss)
+        loss.numpy()
+
+    for _ in range(20):
+        step(True)
+    before = anonymous_memory()
+    for i in range(40):
+        step(i % 2)  # a forward pass without its backward pass must not leak either
+    gc.collect()
+    assert anonymous_memory() - before < 40
+    assert len(fusion._plans) <= fusion.PLANS
+    assert all(len(plan.idle) <= 1 for plan in fusion._plans.values())
+
+
+def test_threads_do_not_disturb_each_other():
+    # MegEngine's own tensors belong to one thread; the plans do not mind several
+    use("onednn")
+    net, x = Skips(8), np.random.default_rng(0).normal(size=(2, 5, 64, 64)).astype(np.float32)
+    tape = Tape(x.shape)
+    graph, shapes = tape.graph(net(tape.input()))
+    params = [p.numpy() for p in tape.params]
+    plan = Plan(graph, shapes, [p.shape for p in params], None)
+    expected, found = fused(mge.Tensor(x), net).numpy(), {}
+
+    def work(i):
+        found[i] = []
+        for _ in range(20):
+            workspace = plan.workspace()
+            found[i].append(workspace.forward(x, params))
+            workspace.release()
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [len(found[i]) for i in range(3)] == [20, 20, 20]
+    assert all(difference(y, expected) < TOLERANCE for ys in found.values() for y in ys)

@@ -1,0 +1,81 @@
+"""MegStudio has MegEngine 1.8: nothing newer may be used.
+
+Seen are names reached from an import of MegEngine; not the methods of tensors.
+"""
+
+import ast
+import importlib
+import json
+
+from rawkit.places import ROOT
+
+LIST = ROOT / "tests" / "megengine_1_8_names.txt"
+
+
+def sources():
+    for path in sorted((ROOT / "rawkit").rglob("*.py")):
+        yield path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                yield "".join(cell["source"])
+
+
+def used(source, known):
+    """Full names of what a source uses of MegEngine; `known` maps aliases, and grows."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                if name.name.split(".")[0] == "megengine":
+                    known[name.asname or "megengine"] = name.name if name.asname else "megengine"
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("megengine"):
+            for name in node.names:
+                known[name.asname or name.name] = "%s.%s" % (node.module, name.name)
+                yield known[name.asname or name.name]
+    for node in ast.walk(tree):
+        parts = []
+        while isinstance(node, ast.Attribute):
+            parts.insert(0, node.attr)
+            node = node.value
+        if parts and isinstance(node, ast.Name) and node.id in known:
+            yield ".".join([known[node.id]] + parts)
+
+
+def names_in_use():
+    found = set()
+    for source in sources():
+        found.update(used(source, {}))
+    return found
+
+
+def listed():
+    lines = LIST.read_text().splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def test_nothing_is_used_that_1_8_had_not():
+    assert names_in_use() - listed() == set()
+
+
+def test_every_name_in_the_list_exists():
+    for name in sorted(listed()):
+        parts = name.split(".")
+        for at in range(len(parts), 0, -1):
+            try:
+                found = importlib.import_module(".".join(parts[:at]))
+                break
+            except ImportError:
+                continue
+        for part in parts[at:]:
+            found = getattr(found, part)
+
+
+def test_a_name_is_found_under_its_alias():
+    source = "import megengine.functional as F\nfrom megengine import Tensor as T\nF.a.b(T.c)"
+    assert set(used(source, {})) == {
+        "megengine.functional.a",
+        "megengine.functional.a.b",
+        "megengine.Tensor",
+        "megengine.Tensor.c",
+    }

@@ -1,0 +1,251 @@
+"""A whole frame through the network: no seam, no cast, less noise, nothing lost."""
+
+import megengine
+import megengine.module as M
+import numpy as np
+import pytest
+from photo_files import make_photo
+
+from rawkit.nn import SHIPPED, Baseline, BlindUNet, load_model
+from rawkit.noise import line_variance
+from rawkit.photo import (
+    active_view,
+    denoise_photo,
+    measure_photo,
+    noise_in_codes,
+    read_photo,
+    tiles,
+    to_rggb,
+)
+from rawkit.photo.frame import PHASES
+from rawkit.photo.noise_line import estimate_frame, estimate_gains, sample_crops
+from rawkit.places import ROOT
+from rawkit.synth import Sensor, expose, plane_noise, scene_rng
+from rawkit.synth.optics import blur, camera_colors, to_mosaic
+from rawkit.synth.procedural import procedural_scene
+
+
+class Identity(M.Module):
+    def forward(self, bayer):
+        return bayer * 1
+
+
+class Nan(M.Module):
+    def forward(self, bayer):
+        return bayer * float("nan")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model(SHIPPED)[0]
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return read_photo(ROOT / "data" / "photo" / "sample.dng")
+
+
+@pytest.fixture(scope="module")
+def shot():
+    """A textured frame of 512 x 512 through a known sensor: noisy, clean, sensor; DN."""
+    rng = scene_rng("test", 31, 4)
+    light = camera_colors(rng, blur(procedural_scene(rng, 512), 0.8))
+    mosaic = to_mosaic(light, 1.7, 1.4)
+    mosaic *= np.float32(0.1 / mosaic.mean())
+    sensor = Sensor(14, 2048.0, 16383 * 4.0, 30.0, 90.0, 0.0, np.ones(4), 0)
+    return expose(mosaic, sensor, rng) + (sensor,)
+
+
+def frame_of_phase(bayer, phase):
+    """Cut an RGGB mosaic so that it begins with another colour; codes of 14 bits."""
+    top, left = divmod(phase.index("R"), 2)
+    cut = bayer[top:, left:] if (top, left) != (0, 0) else bayer
+    cut = cut[: len(cut) // 2 * 2 - top, : cut.shape[1] // 2 * 2 - left]
+    return make_photo((cut // 4).astype(np.uint16), phase), (top, left)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_an_identity_changes_no_pixel(rng, strength):
+    mosaic = rng.integers(0, 16384, (203, 301)).astype(np.uint16)
+    photo = make_photo(mosaic, "BGGR", (3, 5, 200, 298), [[500, 510], [520, 530]], 16000)
+    found = denoise_photo(photo, Identity(), strength)
+    np.testing.assert_array_equal(found.mosaic, mosaic)
+
+
+def test_strength_0_changes_nothing_and_others_mix_evenly(model, shot):
+    photo, _ = frame_of_phase(shot[0], "RGGB")
+    same = denoise_photo(photo, model, 0.0)
+    np.testing.assert_array_equal(same.mosaic, photo.mosaic)
+    half, full = (denoise_photo(photo, model, s).mosaic.astype(float) for s in (0.5, 1.0))
+    np.testing.assert_allclose(half, (full + photo.mosaic) / 2, atol=1.01)
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="strength"):
+            denoise_photo(photo, model, wrong)
+
+
+@pytest.mark.parametrize("network", ["shipped", "two views", "baseline"])
+def test_tiles_agree_with_the_whole(monkeypatch, model, shot, network):
+    megengine.random.seed(1)
+    if network == "two views":
+        twice = BlindUNet(views=2)
+        twice.load_state_dict(model.state_dict())
+        model = twice
+    elif network == "baseline":
+        model = Baseline()
+    model.eval()
+    rggb = shot[0][:502, :470].astype(np.float32)
+    rggb[:, :200] *= 0.2  # tiles of very different brightness
+    line = estimate_frame(rggb)
+    level = tiles.frame_level(sample_crops(rggb), line)
+    whole = tiles.denoise_mosaic(model, rggb, line, level)
+    for size in (128, 208):
+        monkeypatch.setattr(tiles, "TILE", size)
+        assert len(tiles._cut(502, 48)) > 2
+        tiled = tiles.denoise_mosaic(model, rggb, line, level)
+        assert np.abs(tiled - whole).max() <= 1
+    assert np.abs(whole - rggb).mean() > 50
+
+
+def test_a_network_sees_as_far_as_its_layers_say(shot):
+    line = estimate_frame(shot[0].astype(np.float32))
+    megengine.random.seed(1)
+    # six convolutions of 3 x 3 on planes: 6 cells, and one more pixel within a cell
+    assert tiles.reach(Baseline(), line) in (12, 13)
+    assert tiles.reach(Identity(), line) == 1
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_noise_goes_and_means_stay(model, shot, phase):
+    noisy, clean, sensor = shot
+    photo, (top, left) = frame_of_phase(noisy, phase)
+    truth, _ = frame_of_phase(clean, phase)
+    found = denoise_photo(photo, model)
+    for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        before, after, gt = (
+            active_view(p)[y::2, x::2].astype(float) for p in (photo, found, truth)
+        )
+        assert np.std(after - gt) < 0.5 * np.std(before - gt)
+        assert abs(after.mean() - before.mean()) < 0.002 * (gt.mean() - 512)
+
+
+def test_the_dark_keeps_its_mean(model):
+    """Half of the pixels of a frame without light lie below black.
+
+    Cutting them off would brighten it by 0.4 deviations, nearly five codes.
+    """
+    rng = np.random.default_rng(5)
+    codes = np.rint(rng.normal(512, 12, (512, 512))).astype(np.uint16)
+    codes[:64, :64] += 4000  # or nothing could be told of its noise
+    photo = make_photo(codes)
+    found = denoise_photo(photo, model)
+    dark = found.mosaic[128:].astype(float)
+    assert abs(dark.mean() - codes[128:].mean()) < 1.0 and dark.std() < 4
+
+
+def test_what_is_blown_out_stays_so(model, sample):
+    photo = sample
+    found = denoise_photo(photo, model)
+    full = active_view(photo) == 16383
+    assert full.sum() > 5000
+    assert (active_view(found)[full] == 16383).all()
+    border = photo.mosaic.copy()
+    border[7:, 7:] = found.mosaic[7:, 7:]
+    np.testing.assert_array_equal(border, found.mosaic)
+
+
+def test_hot_pixels_stay_unless_told_to_go(model, shot):
+    noisy = shot[0].copy()
+    where = [(100, 100), (201, 300), (302, 51), (403, 403)]
+    for y, x in where:
+        noisy[y, x] = 65535 if y == 403 else 40000  # one is clipped
+    photo, _ = frame_of_phase(noisy, "RGGB")
+    kept = denoise_photo(photo, model)
+    gone = denoise_photo(photo, model, remove_hot_pixels=True)
+    for y, x in where:
+        assert kept.mosaic[y, x] > 7000
+        assert gone.mosaic[y, x] < 4500
+
+
+def test_a_network_that_answers_nan_is_refused(shot):
+    photo, _ = frame_of_phase(shot[0], "RGGB")
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        denoise_photo(photo, Nan())
+
+
+def test_a_frame_of_one_value_is_named(model):
+    with pytest.raises(ValueError, match="tells nothing of its noise"):
+        denoise_photo(make_photo(np.full((400, 600), 512, np.uint16)), model)
+
+
+def test_frames_too_small_are_named(model):
+    with pytest.raises(ValueError, match="found a frame of 40 x 60"):
+        denoise_photo(make_photo(np.zeros((40, 60), np.uint16)), model)
+    small = make_photo(np.random.default_rng(0).integers(500, 700, (50, 71)).astype(np.uint16))
+    assert denoise_photo(small, model).mosaic.shape == (50, 71)
+
+
+def test_the_noise_line_of_a_frame_is_the_sensors(shot):
+    noisy, clean, sensor = shot
+    line = estimate_frame(noisy.astype(np.float32))
+    slopes, dark = (x.mean() for x in plane_noise(sensor))
+    levels = np.quantile(clean, [0.1, 0.5, 0.9])
+    found = line_variance(line, levels[None])[0]
+    true = slopes * (levels - sensor.black_level) + dark
+    np.testing.assert_allclose(np.sqrt(found), np.sqrt(true), rtol=0.03)
+
+
+def test_the_samples_noise_profile_is_found(sample):
+    photo = sample
+    _, line, gain = measure_photo(photo)
+    (a, b), span = noise_in_codes(photo, line)
+    np.testing.assert_allclose([a, b], photo.noise_profile[0], rtol=0.06)
+    assert (gain == 1).all() and span == 16383 - 512
+
+
+def test_channels_with_digital_gain_get_their_own_noise(shot):
+    """Red and blue multiplied by 1.3 after the noise is in, as some cameras do."""
+    noisy, _, sensor = shot
+    black = 2048.0
+    multiplied = noisy.astype(np.float32)
+    for y, x in ((0, 0), (1, 1)):
+        plane = multiplied[y::2, x::2]
+        plane[...] = (plane - black) * 1.3 + black
+    photo = make_photo(np.clip(np.rint(multiplied[:, 1:] / 4), 0, 16383).astype(np.uint16), "GRBG")
+    rggb, line, gain = measure_photo(photo)
+    np.testing.assert_allclose(gain[0, 1] / gain[0, 0], 1.3, rtol=0.05)
+    np.testing.assert_allclose(gain[1, 0] / gain[1, 1], 1.3, rtol=0.05)
+    # undone, all channels are the sensor's again, up to one factor
+    plain = to_rggb(make_photo(noisy // 4))
+    assert np.ptp(estimate_gains(plain, estimate_frame(plain), 512 * 65535 / 16383)) == 0
+    one = np.ptp(estimate_gains(rggb, line, 512 * 65535 / 16383.0))
+    assert one == 0
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_developed_colours_agree_before_and_after(model, shot, phase):
+    pytest.importorskip("rawpy")
+    from rawkit.photo import develop
+
+    photo, _ = frame_of_phase(shot[0], phase)
+    before = develop(photo).mean((0, 1))
+    after = develop(denoise_photo(photo, model)).mean((0, 1))
+    truth, _ = frame_of_phase(shot[1], phase)
+    np.testing.assert_allclose(after / after.sum(), before / before.sum(), atol=0.003)
+    np.testing.assert_allclose(after, develop(truth).mean((0, 1)), rtol=0.02)
+
+
+def test_without_libraw_pictures_look_the_same(monkeypatch, shot):
+    pytest.importorskip("rawpy")
+    from rawkit.photo import developing
+    from rawkit.view import demosaic
+
+    photo, _ = frame_of_phase(shot[1], "GBRG")
+    photo = photo._replace(orientation=6)
+    by_libraw = developing.develop(photo)
+    monkeypatch.setattr(developing, "rawpy", None)
+    with pytest.raises(ValueError, match="pip install rawpy"):
+        developing.develop(photo)
+    ours = developing.develop(photo, demosaic)
+    height, width = by_libraw.shape[:2]
+    assert abs(ours.shape[0] - height) <= 1 and abs(ours.shape[1] - width) <= 1
+    np.testing.assert_allclose(ours.mean((0, 1)), by_libraw.mean((0, 1)), rtol=0.02)

@@ -1,0 +1,233 @@
+"""What a user's machine can set, each situation run for real.
+
+The `expensive` ones make a whole environment, and need the network: by hand,
+
+python -m pytest tests/test_situations.py -m expensive
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from rawkit import doctor, open_patches
+from rawkit.places import ROOT, TEST_INPUT
+from rawkit.report.execution import execute
+
+IN_VENV = Path(sys.prefix) == ROOT / ".venv"
+needs_venv = pytest.mark.skipif(not IN_VENV, reason="run.py would set up another environment")
+NOWHERE = "/proc"  # no file can be made there, not even by root
+POSIX = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def run(command, changes=(), **options):
+    """Run a program under changed variables: (status, stdout, last line of stderr)."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    options.setdefault("cwd", str(ROOT))
+    ended = subprocess.run(command, env=dict(os.environ, **dict(changes)), **dict(pipes, **options))
+    errors = ended.stderr.decode(errors="replace").splitlines() if ended.stderr else [""]
+    assert "Traceback" not in "".join(errors)
+    return ended.returncode, ended.stdout.decode() if ended.stdout else "", errors[-1]
+
+
+@pytest.fixture
+def traps(tmp_path):
+    """A folder of modules and programs that must not be taken for ours."""
+    for module in ("numpy", "sitecustomize", "megengine"):
+        (tmp_path / (module + ".py")).write_text("raise SystemExit('a trap')")
+    for program in ("jupyter", "jupyter-lab", "python", "pytest"):
+        (tmp_path / program).write_text("#!/bin/sh\necho a trap\n")
+        (tmp_path / program).chmod(0o755)
+    return tmp_path
+
+
+# -- run.py: what is installed and started, whatever the caller's shell has set
+
+ASK = [sys.executable, "run.py", "notebooks", "none"]  # goes all the way to rawkit, and back
+SHELLS = {
+    "nothing": {},
+    "another uv project": {"UV_PROJECT_ENVIRONMENT": "/nowhere", "UV_PYTHON": "3.12"},
+    "uv frozen": {"UV_FROZEN": "1", "UV_EXCLUDE_NEWER": "2020-01-01", "UV_NO_SYNC": "1"},
+    "an active environment": {"VIRTUAL_ENV": "/nowhere", "CONDA_PREFIX": "/nowhere"},
+    "no home": {"HOME": NOWHERE},
+    "locale C, optimised": dict(POSIX, PYTHONOPTIMIZE="2", PYTHONWARNINGS="error"),
+}
+
+
+@needs_venv
+@pytest.mark.parametrize("shell", SHELLS)
+def test_run_py_in_a_shell_with(shell):
+    status, _, line = run(ASK, SHELLS[shell])
+    assert status == 2
+    assert line.startswith("rawkit notebooks: none: found no such notebook")
+
+
+@needs_venv
+def test_run_py_with_modules_and_programs_of_others_first(traps):
+    path = "%s%s%s" % (traps, os.pathsep, os.environ["PATH"])
+    command = [sys.executable, "-I"] + ASK[1:]  # run.py's own Python is the user's choice
+    status, _, line = run(command, {"PYTHONPATH": str(traps), "PATH": path})
+    assert (status, line[:16]) == (2, "rawkit notebooks")
+    status, out, _ = run([sys.executable, "run.py", "lab", "--version"], {"PATH": path})
+    assert (status, out.split()[-1]) == (0, doctor.metadata.version("jupyterlab"))
+
+
+@needs_venv
+@pytest.mark.parametrize("redirection", ["2>&-", "<&- >&- 2>&-", "| true"])
+def test_run_py_with_streams(redirection):
+    shell = '"%s" run.py notebooks none %s; echo "${PIPESTATUS[0]}" >&9' % (
+        sys.executable,
+        redirection,
+    )
+    ended = run(["bash", "-c", "exec 9>&1; " + shell])
+    assert ended[1].split()[-1] == "2"
+
+
+@needs_venv
+def test_run_py_from_another_folder(tmp_path):
+    status, _, line = run([sys.executable, str(ROOT / "run.py")] + ASK[2:], cwd=str(tmp_path))
+    assert (status, line[:16]) == (2, "rawkit notebooks")
+
+
+# -- the package, started by whatever Python
+
+INFO = [sys.executable, "-m", "rawkit", "info", str(ROOT / "data" / TEST_INPUT)]
+
+
+def test_a_reader_that_has_seen_enough():
+    shell = '"$@" | true; echo "${PIPESTATUS[0]}"'
+    for _ in range(3):  # true may be faster or slower
+        assert run(["bash", "-c", shell, "-"] + INFO)[1:] == ("0\n", "")
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "<&- 2>&-"])
+def test_closed_streams(redirection, tmp_path):
+    """MegEngine's C code writes to stream 2, which must be no file of ours."""
+    out = tmp_path / "out.bin"
+    arguments = [sys.executable, "-m", "rawkit", "denoise", INFO[-1], str(out)]
+    ended = run(["bash", "-c", '"$@" %s' % redirection, "-"] + arguments)
+    assert ended[0] == 0
+    assert open_patches(out).shape == open_patches(INFO[-1]).shape
+
+
+def test_locale_umask_and_no_home(tmp_path):
+    arguments = [sys.executable, "-m", "rawkit", "denoise", INFO[-1], str(tmp_path / "out.bin")]
+    changes = dict(POSIX, HOME=NOWHERE, OMP_NUM_THREADS="none", TMPDIR="/nowhere")
+    changes["LC_NUMERIC"] = "de_DE.UTF-8"
+    masked = ["bash", "-c", 'umask 077; "$@"', "-"] + arguments
+    assert run(masked, changes)[0] == 0
+    assert (tmp_path / "out.bin").stat().st_mode & 0o777 == 0o600
+
+
+# -- notebooks
+
+
+def notebook(*sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    made = nbformat.v4.new_notebook(cells=cells)
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    return made
+
+
+FIGURE = """
+import matplotlib.pyplot as plt
+from rawkit import view
+view.use_style()
+plt.plot([1, 2])
+plt.show()
+"""
+
+
+def test_figures_show_whatever_the_user_has_set(tmp_path, monkeypatch):
+    (tmp_path / "matplotlibrc").write_text("figure.facecolor: black\n")
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "mine.py").write_text("raise SystemExit('the startup of a user')")
+    kernel = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text('{"argv": ["false"], "display_name": "mine", "language": "python"}')
+    for name, value in {
+        "MPLBACKEND": "Agg",
+        "MATPLOTLIBRC": tmp_path,
+        "IPYTHONDIR": tmp_path / "ipython",
+        "JUPYTER_PATH": tmp_path / "jupyter",
+        "JUPYTER_CONFIG_DIR": NOWHERE,
+        "HOME": NOWHERE,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    made = notebook(FIGURE, "print(plt.rcParams['figure.facecolor'])")
+    assert execute(made, "figure") is None
+    assert "image/png" in made.cells[0].outputs[-1].data
+    assert made.cells[1].outputs[0].text == "white\n"
+
+
+def test_a_killed_kernel_is_told_in_a_line():
+    made = notebook("print('before')", "import os; os.kill(os.getpid(), 9)", "print('after')")
+    assert "killed, perhaps for want of memory" in execute(made, "killed")
+    assert made.cells[0].outputs[0].text == "before\n"
+
+
+# -- the doctor
+
+
+def test_the_doctor_finds_nothing_here(capsys, monkeypatch):
+    for name in ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    found = {name: advice for name, _, advice in doctor.diagnose()}
+    found.pop("memory")  # others may need it just now
+    found.pop("Jupyter")  # nor is the PATH ours
+    assert {name for name, advice in found.items() if advice} == set()
+    assert {"megengine", "networks", "dataset", "outputs", "text"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    "module, fault, told",
+    [
+        ("megengine", "ImportError('libGL.so.1: cannot open shared object file')", "libgl1"),
+        ("megengine", "__import__('os').kill(__import__('os').getpid(), 4)", "ended by signal 4"),
+        ("scipy", "ImportError('broken')", "broken"),
+        ("matplotlib", "ImportError('broken')", None),
+    ],
+)
+def test_the_doctor_runs_where_others_do_not(module, fault, told, tmp_path):
+    raising = fault if "kill" in fault else "raise " + fault
+    (tmp_path / (module + ".py")).write_text(raising)
+    command = [sys.executable, "-m", "rawkit", "doctor"]
+    status, out, line = run(command, {"PYTHONPATH": str(tmp_path)})
+    (networks,) = [line for line in out.splitlines() if line[5:].startswith("networks")]
+    assert networks.startswith("FIX" if told else "ok") and (told or "") in networks
+    assert status == 2 and "FIX  environment      PYTHONPATH" in out
+    assert line.startswith("rawkit doctor: found ")
+
+
+# -- the expensive ones
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The tracked files, in a folder whose name is not plain."""
+    folder = tmp_path / "a folder of ünïcode"
+    names = subprocess.check_output(["git", "ls-files", "-z"], cwd=str(ROOT)).decode()
+    for name in filter(None, names.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(str(ROOT / name), str(folder / name))
+    return folder
+
+
+@pytest.mark.expensive
+@pytest.mark.parametrize("python", ["python3.6", "python3.7", "python3"])
+def test_a_first_start_without_uv(python, clone, tmp_path):
+    """The user's Python is any 3.6 or newer; uv is nowhere."""
+    found = shutil.which(python)
+    if not found or subprocess.call([found, "-c", "import pip"], stderr=subprocess.DEVNULL):
+        pytest.skip("no %s with pip here" % python)
+    started = time.time()
+    status, out, line = run([found, "run.py", "notebooks", "none"], cwd=str(clone))
+    assert (status, line[:16]) == (2, "rawkit notebooks"), line
+    assert "Fetching uv" in out
+    print("%s: %.0f s" % (python, time.time() - started))
