@@ -40,6 +40,7 @@ def describe_run(**parts):
     -------
     dict
     """
+    # each on its own, so that a part that changes leaves the others as they were
     return json.loads(json.dumps({name: _describe(part, {}) for name, part in parts.items()}))
 
 
