@@ -29,7 +29,6 @@ COMMANDS = {
     "test": [
         RUFF + ["check", "."],
         RUFF + ["format", "--check", "."],
-        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
         # side by side, on a thread each: two at once need less time than two threads save
         ["-m", "pytest", "-n", "2", "--dist", "loadgroup"],
     ],
@@ -131,9 +130,9 @@ def find_uv(environment):
     # uv is one program; only the Python module that starts it asks for Python 3.8
     get_uv = pip + [PRIVATE, "--only-binary=:all:", "--ignore-requires-python", "uv"]
     if subprocess.call(get_uv, env=environment, stderr=subprocess.DEVNULL):
-        # Python 3.6 comes with a pip too old to see the packages of today
+        # Python 3.6 comes with a pip too old to see today's uv; 21.3.1 is the last for 3.6
         newer = os.path.join(PRIVATE, "pip")
-        subprocess.call(pip + [newer, "pip"], env=environment, stderr=subprocess.DEVNULL)
+        subprocess.call(pip + [newer, "pip==21.3.1"], env=environment, stderr=subprocess.DEVNULL)
         subprocess.call(get_uv, env=dict(environment, PYTHONPATH=newer))
     if not works(private, environment):
         stop(

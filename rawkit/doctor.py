@@ -36,6 +36,7 @@ PACKAGES = (
     ("pillow", None, "pictures"),
     ("scikit-image", None, "synthetic data"),
     ("scikit-learn", None, "synthetic data"),
+    ("tifffile", None, "DNG files"),
     ("tqdm", None, "progress"),
     ("ipywidgets", None, "the explorer"),
     ("jupyterlab", None, "the notebooks"),
@@ -70,6 +71,8 @@ def check_package(name, limit, why):
     major = version.split(".")[0]
     if limit and major.isdigit() and int(major) >= limit:
         return "%s (%s)" % (version, why), install
+    if name == "ipywidgets" and version.startswith("7.8"):
+        return "%s, whose outputs fail in Notebook 6" % version, 'pip install "ipywidgets<7.8"'
     return version, None
 
 

@@ -203,3 +203,10 @@ def test_the_unet_treats_each_image_alone(rng):
     assert np.abs(together - bayer).max() > 10, "the network does something"
     for i in range(3):
         np.testing.assert_allclose(predict(model, bayer[i : i + 1])[0], together[i], atol=0.5)
+
+
+def test_another_phase_than_rggb_is_told_of(rng):
+    colour = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
+    bayer = rng.normal(colour, np.sqrt(20 * colour), (1, 64, 64)).round()
+    with pytest.warns(UserWarning, match="1 of 1 mosaics have their greens"):
+        predict(BlindUNet(2), np.roll(bayer, 1, axis=2))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from rawkit.synth import expose, sensor
+from rawkit.synth import MIXED, expose, sensor
 from rawkit.synth.expectation import expected_frame
+from rawkit.synth.optics import to_mosaic
 
 SENSORS = {
     "12-bit": sensor.Sensor(12, 0.0, 65520.0, 30.0, 30.0, 0.0, np.ones(4), 0.0),
@@ -107,3 +108,46 @@ def test_hot_pixels_stand_in_both_files_and_parameters_are_checked():
     ]:
         with pytest.raises(ValueError, match=field):
             expose(np.zeros((4, 4)), s._replace(**{field: value}), np.random.default_rng(0))
+
+
+def kept_black(rng):
+    return sensor.random_sensor(rng, MIXED._replace(kinds=(0, 1, 0)))
+
+
+@pytest.mark.parametrize("kind", sensor.Deviations._fields)
+def test_sensors_deviate_in_the_way_asked_for_and_stay_possible(kind):
+    shares = sensor.Deviations(*(float(field == kind) for field in sensor.Deviations._fields))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        before = kept_black(rng)
+        if kind == "black":
+            before = before._replace(black_level=0.0)
+        after, offset = sensor.vary_sensor(before, rng, shares)
+        sensor.check_sensor(after)
+        changed = {f for f, a, b in zip(before._fields, before, after) if not np.array_equal(a, b)}
+        expected = {
+            "white": {"white_level"},
+            "rows": {"row_noise"},
+            "gain": {"gain"},
+            "black": {"black_level"},
+            "cut": {"black_level", "white_level"},
+        }
+        assert changed == expected[kind]
+        assert (offset > 0) == (kind == "cut")
+
+
+def test_no_sensor_deviates_unasked():
+    rng = np.random.default_rng(0)
+    before = kept_black(rng)
+    after, offset = sensor.vary_sensor(before, rng, sensor.Deviations(0, 0, 0, 0, 0))
+    assert after is before and offset == 0
+
+
+def test_white_stays_neutral_where_asked():
+    rgb = np.ones((4, 4, 3), np.float32)
+    np.testing.assert_allclose(to_mosaic(rgb, 1.5, 1.7, neutral_white=True), 1)
+    grey = np.full((4, 4, 3), 0.5, np.float32)
+    np.testing.assert_array_equal(
+        to_mosaic(grey, 1.5, 1.7, neutral_white=True), to_mosaic(grey, 1.5, 1.7)
+    )
+    assert to_mosaic(rgb, 1.5, 1.7)[0, 0] == np.float32(1 / 1.5)

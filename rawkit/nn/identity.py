@@ -40,7 +40,7 @@ def describe_run(**parts):
     -------
     dict
     """
-    return json.loads(json.dumps(_describe(parts, {})))
+    return json.loads(json.dumps({name: _describe(part, {}) for name, part in parts.items()}))
 
 
 def run_identity(**parts):

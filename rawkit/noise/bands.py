@@ -62,16 +62,16 @@ def split_bands(bayer):
 
 
 @functools.lru_cache(maxsize=64)
-def _averages(length, size, phases=1):
-    """A matrix whose product with a column of pixels is the means of its blocks.
+def _averages(length, size, phases):
+    """A matrix whose product with a row of pixels is the means of its blocks.
 
-    Shape (phases * blocks, length); a rest is left out.  With 2 phases the even pixels of
+    Shape (length, phases * blocks); a rest is left out.  With 2 phases the even pixels of
     each block come first, then the odd ones.
     """
     blocks = length // size
     pixel = np.arange(blocks * size)
-    matrix = np.zeros((phases * blocks, length), np.float32)
-    matrix[pixel % phases * blocks + pixel // size, pixel] = phases / size
+    matrix = np.zeros((length, phases * blocks), np.float32)
+    matrix[pixel, pixel % phases * blocks + pixel // size] = phases / size
     return matrix
 
 
@@ -89,13 +89,12 @@ def block_means(x, size, phases=1):
     -------
     ndarray, shape (..., rows, columns), or (..., 4, rows, columns)
     """
-    down, across = (_averages(n, size, phases) for n in x.shape[-2:])
-    means = down @ (x @ across.T)  # a matrix product is several times as fast as sums
-    if phases == 1:
-        return means
-    lead, rows, columns = x.shape[:-2], len(down) // 2, len(across) // 2
-    means = means.reshape(lead + (2, rows, 2, columns)).swapaxes(-2, -3)
-    return means.reshape(lead + (4, rows, columns))
+    lead, rows, columns = x.shape[:-2], x.shape[-2] // size, x.shape[-1] // size
+    # across, a matrix product is several times as fast as sums
+    x = x[..., : rows * size, :] @ _averages(x.shape[-1], size, phases)
+    x = x.reshape(lead + (rows, size // phases, phases, phases, columns))
+    x = np.moveaxis(x.mean(-4), -4, -2)  # (..., phases, phases, rows, columns)
+    return x.reshape(lead + (rows, columns) if phases == 1 else lead + (4, rows, columns))
 
 
 def _curvature(x):

@@ -142,17 +142,14 @@ def _stack(bands):
 
 def _correction(bands, apart, slope, intercept):
     """Factor on the line, (N,), from the signs that fine texture all over leaves."""
-    constant, weights = TUNED.correction[0], TUNED.correction[1:]
     signs = _signs(bands, apart, slope, intercept)
-    return np.exp(np.clip(constant + np.dot(weights, signs), *TUNED.limits))
+    return np.exp(np.clip(np.dot(TUNED.correction, signs), *TUNED.limits))
 
 
 def _signs(bands, apart, slope, intercept):
-    """Three logarithms, (3, N): how far the two bands' fits lie apart, and, over the line's
-    variance, what the mosaic's high band has in its median block and the planes' lower
-    band in a quiet one.
+    """Two logarithms, (2, N): how far the two bands' fits lie apart, and what the mosaic's
+    high band has in its median block over the line's variance.
     """
-    planes, mosaic = (np.maximum(slope[:, None] * b.mean + intercept[:, None], 1.0) for b in bands)
-    middle = _quantile(bands[1].high / mosaic, _surest(bands[1].sure), 0.5)[:, 0]
-    quiet = _quantile(bands[0].low / planes, _surest(bands[0].sure), TUNED.quiet)[:, 0]
-    return np.array([apart, np.log(np.maximum(middle, 0.1)), np.log(np.maximum(quiet, 0.1))])
+    line = np.maximum(slope[:, None] * bands[1].mean + intercept[:, None], 1.0)
+    middle = _quantile(bands[1].high / line, _surest(bands[1].sure), 0.5)[:, 0]
+    return np.array([apart, np.log(np.maximum(middle, 0.1))])

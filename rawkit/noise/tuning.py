@@ -31,9 +31,8 @@ TABLE = (
     Constant("nothing", 3e-4, "less sure than this is silent", "edge cases"),
     Constant("least", 24, "blocks that must speak in a band", "edge cases"),
     # the correction for fine texture all over
-    Constant("quiet", 0.15, "quantile of the planes' lower band that counts as quiet", "flat"),
     Constant("limits", (-1.2, 0.3), "of the logarithm of the correction", "largest seen"),
-    Constant("correction", (0.020, -0.193, -0.125, 0.015), "constant, three signs", "fitted"),
+    Constant("correction", (-0.31, -0.27), "factors on the two signs of texture", "fitted"),
 )
 # "by sensor": where a dark tail of 10-bit codes ends.  "edge cases": letterboxes, black and
 # white borders, night skies and overexposed frames, as tests/test_noise.py has them.

@@ -50,14 +50,20 @@ def estimate_frame(rggb):
     Raises
     ------
     ValueError
-        If the frame is too small.
+        If the frame is too small, or tells nothing of its noise.
     """
     if min(rggb.shape) < LEAST:
         raise ValueError(
             "found a frame of %d x %d pixels, expected at least %d" % (rggb.shape + (LEAST,))
         )
     crops = sample_crops(rggb)
-    return estimate_blind(crops.reshape(-1, crops.shape[-1]))
+    line = estimate_blind(crops.reshape(-1, crops.shape[-1]))
+    if not np.isfinite(line).all():
+        raise ValueError(
+            "found a frame that tells nothing of its noise (one value, or clipped all over), "
+            "expected a photograph"
+        )
+    return line
 
 
 def estimate_gains(rggb, line, black):
@@ -83,6 +89,8 @@ def estimate_gains(rggb, line, black):
     planes = crops.reshape(4, -1, crops.shape[-1])
     planes = planes[:, : len(planes[0]) // 2 * 2, : planes.shape[-1] // 2 * 2]
     own = estimate_blind(planes)
+    if not np.isfinite(own).all():
+        return np.ones((2, 2))
     level = np.median(planes.reshape(4, -1), axis=1)
     variance = np.maximum(own.shot_noise * level + own.intercept, 1.0)
     shot = line.shot_noise * np.maximum(level - black, 0.0)
@@ -90,7 +98,10 @@ def estimate_gains(rggb, line, black):
     # the positive root of dark g^2 + shot g - variance, in the form that dark = 0 allows
     gain = 2 * variance / (shot + np.sqrt(shot**2 + 4 * dark * variance))
     gain /= np.exp(np.mean(np.log(gain)))
-    return np.ones((2, 2)) if np.ptp(gain) < SAME_GAIN else gain.reshape(2, 2)
+    # a channel that clips all over tells nothing
+    if np.isnan(gain).any() or np.ptp(gain) < SAME_GAIN:
+        return np.ones((2, 2))
+    return gain.reshape(2, 2)
 
 
 def measure_photo(photo):

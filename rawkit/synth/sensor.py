@@ -131,35 +131,42 @@ def random_sensor(rng, recipe=MIXED):
     return Sensor(bits, black, white, slope, read, row, gain, hot)
 
 
-def vary_sensor(sensor, rng):
+# how often each happens; real white levels lie up to 8 % below the nominal ones
+Deviations = namedtuple("Deviations", "white rows gain black cut")
+USUAL = Deviations(white=0.3, rows=0.15, gain=0.1, black=0.2, cut=0.1)
+
+
+def vary_sensor(sensor, rng, shares=USUAL):
     """What cameras do to their frames and data sheets do not say; for training only.
 
-    Each happens to some: white below the nominal level, rows that share an offset, a
-    frame scaled by a digital gain, black some DN above 0, values below black cut off.
+    Each happens to a share: white below the nominal level, rows that have an offset in
+    common, a frame scaled by a digital gain, black some DN above 0, values below black cut.
 
     Parameters
     ----------
     sensor : Sensor
     rng : numpy.random.Generator
+    shares : Deviations
+        In 0-1.
 
     Returns
     -------
     sensor : Sensor
     offset : int, DN
-        To be added to the frame: that of a black level at which values were cut.
+        To be added to the frame: the black level at which values were cut, else 0.
     """
-    happens = rng.random(5) < (0.3, 0.15, 0.1, 0.2, 0.1)
-    factors = rng.uniform((0.92, 0.03, 0.4), (1.0, 0.5, 1.0))
-    black, white = sensor.black_level, sensor.white_level
-    if happens[0]:  # real white levels lie up to 8 % below
-        sensor = sensor._replace(white_level=black + (white - black) * factors[0])
-    if happens[1]:
-        sensor = sensor._replace(row_noise=max(sensor.row_noise, factors[1] * sensor.read_noise))
-    if happens[2]:
-        sensor = sensor._replace(gain=np.asarray(sensor.gain) * factors[2])
-    if happens[3] and black == 0:
+    happens = Deviations(*(rng.random(len(shares)) < shares))
+    white, rows, gain = rng.uniform((0.92, 0.03, 0.4), (1.0, 0.5, 1.0))
+    black = sensor.black_level
+    if happens.white:
+        sensor = sensor._replace(white_level=black + (sensor.white_level - black) * white)
+    if happens.rows:
+        sensor = sensor._replace(row_noise=max(sensor.row_noise, rows * sensor.read_noise))
+    if happens.gain:
+        sensor = sensor._replace(gain=np.asarray(sensor.gain) * gain)
+    if happens.black and black == 0:
         sensor = sensor._replace(black_level=abs(6 * rng.standard_normal()))
-    if happens[4] and black > 100:
+    if happens.cut and black > 100:
         white = sensor.white_level - int(black)
         return sensor._replace(black_level=0.0, white_level=white), int(black)
     return sensor, 0

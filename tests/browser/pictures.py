@@ -26,7 +26,8 @@ from rawkit.score import normalized_l1
 from tests.browser import test_browser as browser
 
 OUT = places.ROOT / "data" / "pictures"
-STRIP = (4, 2, 13)  # patches of the test set
+GOOD, BAD = (5, 3), (12, 4)  # patches of the test set: as most are, and the weakest kind
+PART, HEAD = 128, 22  # pixels: of a patch, and above a row
 START = 5  # the patch that the explorer shows
 GAP = 8  # pixels
 MAX_BYTES = 2**20  # of all pictures
@@ -45,28 +46,31 @@ model, _ = load_model(Path("%s"))
 )
 
 
-def before_after(weights):
-    """Three patches, each noisy on its left half and denoised on its right half."""
+def comparison(weights, patches):
+    """A row for each patch: the same part noisy, denoised and as reference, twice enlarged."""
     model, _ = load_model(weights)
     noisy, gt = (
         open_patches(places.ROOT / "data" / n) for n in (places.TEST_INPUT, places.TEST_GT)
     )
-    side, head = noisy.shape[1], 22
-    width = len(STRIP) * side + (len(STRIP) - 1) * GAP
-    strip = Image.new("RGB", (width, head + side), "white")
-    draw = ImageDraw.Draw(strip)
+    side, part = 2 * PART, slice((256 - PART) // 2, (256 + PART) // 2)
+    size = 3 * side + 2 * GAP, HEAD + len(patches) * (side + HEAD)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 13)
-    for place, i in enumerate(STRIP):
-        images = noisy[i], denoise(model, noisy[i : i + 1])[0]
+    for column, name in enumerate(("noisy", "denoised", "reference (mean of many shots)")):
+        draw.text((column * (side + GAP), 2), name, "black", font)
+    for row, i in enumerate(patches):
+        images = noisy[i], denoise(model, noisy[i : i + 1])[0], gt[i]
         rendering = view.estimate_rendering(noisy[i])
-        x, middle = place * (side + GAP), side // 2
-        for half, (image, name) in enumerate(zip(images, ("noisy", "denoised"))):
-            error = normalized_l1(image[None], gt[i : i + 1])[0]
-            part = view.render(image, rendering)[:, half * middle : (half + 1) * middle]
-            strip.paste(Image.fromarray(part), (x + half * middle, head))
-            draw.text((x + half * middle, 2), "%s, error %.1f" % (name, error), "black", font)
-        draw.line([(x + middle, head), (x + middle, head + side)], "white", 2)
-    return strip
+        for column, image in enumerate(images):
+            place = column * (side + GAP), HEAD + row * (side + HEAD)
+            shown = Image.fromarray(view.render(image, rendering)[part, part])
+            sheet.paste(shown.resize((side, side), Image.NEAREST), place)
+            if column < 2:
+                error = normalized_l1(image[None], gt[i : i + 1])[0]
+                text = "error %.2f \u221aDN" % error
+                draw.text((place[0], place[1] + side + 2), text, "black", font)
+    return sheet
 
 
 def explorer_frames(weights):
@@ -98,23 +102,25 @@ def explorer_frames(weights):
 
 
 def main():
-    """Write both pictures; return the exit status, 0 or 2."""
+    """Write the pictures; return the exit status, 0 or 2."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=SHIPPED)
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     try:
-        strip = before_after(args.weights)
+        sheets = {"before_after.png": comparison(args.weights, GOOD)}
+        sheets["failure.png"] = comparison(args.weights, BAD)
         frames = explorer_frames(args.weights)
     except (ValueError, OSError) as error:
         print("pictures: %s" % error, file=sys.stderr)
         return 2
     args.out.mkdir(parents=True, exist_ok=True)
-    paths = args.out / "before_after.png", args.out / "explorer.webp"
-    with atomic_file(paths[0]) as file:
-        strip.save(file, "png", optimize=True)
+    paths = [args.out / name for name in list(sheets) + ["explorer.webp"]]
+    for path, sheet in zip(paths, sheets.values()):
+        with atomic_file(path) as file:
+            sheet.save(file, "png", optimize=True)
     durations = [1500] + [300] * (len(frames) - 3) + [2500, 2500]  # ms
-    with atomic_file(paths[1]) as file:
+    with atomic_file(paths[-1]) as file:
         frames[0].save(
             file,
             "webp",

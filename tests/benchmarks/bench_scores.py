@@ -1,0 +1,73 @@
+"""Score the networks that come with the suite, beside the untouched input.  By hand:
+
+python tests/benchmarks/bench_scores.py [sets | deviations] [--patches N]
+
+`sets` (the default) prints README's table: photographs of the split "test", which trained
+and chose nothing, with crisp and with phone-like optics, and the embedded test set.
+`deviations`: sets in each of which all sensors deviate from their data sheets in one way.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+from rawkit import megcup_score, synth
+from rawkit.binio import open_pairs
+from rawkit.nn import SHIPPED, SHIPPED_BASELINE, denoise, load_model
+from rawkit.places import ROOT, TEST_INPUT
+from rawkit.synth.sensor import Deviations
+
+SEED = 2028
+NETWORKS = (
+    ("official baseline, same data", SHIPPED_BASELINE),
+    ("first release", SHIPPED.with_name("first_release.npz")),
+    ("shipped", SHIPPED),
+)
+
+
+def score_all(name, noisy, gt):
+    """One row of the table."""
+    scores = [megcup_score(noisy, gt)]
+    for _, path in NETWORKS:
+        scores.append(megcup_score(denoise(load_model(path)[0], noisy), gt))
+    print("| %s, %d patches | %s |" % (name, len(gt), " | ".join("%.3f" % x for x in scores)))
+    sys.stdout.flush()
+
+
+def sets(patches):
+    for preset in ("sharp", "soft"):
+        with tempfile.TemporaryDirectory() as folder:
+            synth.write_dataset(folder, 0, patches, SEED, preset=preset)
+            score_all(preset, *open_pairs(folder, TEST_INPUT))
+    score_all("embedded test set", *open_pairs(ROOT / "data", TEST_INPUT))
+
+
+def deviations(patches):
+    photographs = synth.photo_files("test")
+    for kind in ("none",) + Deviations._fields:
+        shares = Deviations(*(float(field == kind) for field in Deviations._fields))
+        pairs = []
+        for i in range(patches):
+            rng = synth.scene_rng("test", SEED, i)
+            recipe = synth.PRESETS[("sharp", "soft")[i % 2]]
+            mosaic = synth.make_mosaic(rng, recipe, photographs).mosaic
+            sensor = synth.random_sensor(rng, recipe)
+            # the same noise in all sets
+            sensor, offset = synth.vary_sensor(sensor, np.random.default_rng(i), shares)
+            pairs.append([x + np.uint16(offset) for x in synth.expose(mosaic, sensor, rng)])
+        score_all(kind, *(np.array(frames) for frames in zip(*pairs)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", default="sets", choices=["sets", "deviations"])
+    parser.add_argument("--patches", type=int, default=64)
+    chosen = parser.parse_args()
+    print("| data | untouched | %s |" % " | ".join(name for name, _ in NETWORKS))
+    print("|---" * (len(NETWORKS) + 2) + "|")
+    {"sets": sets, "deviations": deviations}[chosen.what](chosen.patches)

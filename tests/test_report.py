@@ -1,0 +1,97 @@
+"""The report's first page, as text; tests/browser looks at it as a picture."""
+
+import base64
+import io
+import json
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from rawkit import places, write_patches
+from rawkit.report import write_index
+
+
+def png(colour):
+    file = io.BytesIO()
+    Image.new("RGB", (64, 32), colour).save(file, "png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def shown(colour, **metadata):
+    output = nbformat.v4.new_output("display_data", {"image/png": png(colour)})
+    return nbformat.v4.new_code_cell("plot", outputs=[output], metadata=metadata)
+
+
+def printed(text):
+    return nbformat.v4.new_code_cell(
+        "print", outputs=[nbformat.v4.new_output("stream", name="stdout", text=text)]
+    )
+
+
+@pytest.fixture
+def outputs(monkeypatch, tmp_path):
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path))
+    (tmp_path / "report").mkdir()
+    return tmp_path
+
+
+def page_of(outputs, *cells):
+    texts = ["# 02 · A <title>", "**Question: how far\ndoes `it` get?**"]
+    cells = [nbformat.v4.new_markdown_cell(text) for text in texts] + list(cells)
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbformat.write(notebook, str(outputs / "report" / "02_it.ipynb"))
+    return write_index().read_text(encoding="utf-8")
+
+
+def colour_of(page):
+    (coded,) = re.findall("data:image/webp;base64,([^\"']*)", page)
+    return Image.open(io.BytesIO(base64.b64decode(coded))).convert("RGB").getpixel((9, 9))
+
+
+def test_a_card_tells_title_question_and_score(outputs):
+    lines = "score of step 3: 7.000\nheld-out score 8.125, untouched input 7\nnot 9.9 a score\n"
+    page = page_of(outputs, printed(lines), printed("held-out score of the untouched input: 7.1\n"))
+    assert 'href="02_it.html"' in page
+    assert "02 · A &lt;title&gt;" in page
+    assert "How far does it get?" in page
+    assert "<small>held-out score 8.125, untouched input 7</small>" in page
+
+
+def test_a_notebook_that_stopped_says_so(outputs):
+    fault = nbformat.v4.new_output("error", ename="ValueError", evalue="x", traceback=[])
+    page = page_of(
+        outputs, printed("score 8.1\n"), nbformat.v4.new_code_cell("f()", outputs=[fault])
+    )
+    assert "stopped: ValueError" in page and "8.1" not in page
+
+
+def test_the_picture_is_the_last_or_the_cover(outputs):
+    assert colour_of(page_of(outputs, shown("red"), shown("blue")))[2] > 250
+    assert colour_of(page_of(outputs, shown("red", tags=["cover"]), shown("blue")))[0] > 250
+
+
+def test_the_submission_is_told_in_words(outputs, monkeypatch, tmp_path):
+    card = {"parameters": 1, "self_ensemble": False, "held_out_score": None, "versions": {"a": 2}}
+    (outputs / "submit").mkdir()
+    (outputs / "submit" / "card.json").write_text(json.dumps(card))
+    page = page_of(outputs)
+    rows = dict(re.findall("<tr><th>([^<]*)<td>([^<]*)", page))
+    expected = ("parameters", "1"), ("self ensemble", "no"), ("held out score", "not known")
+    assert rows == dict(expected, versions="a 2")
+    assert "No result.bin yet" in page
+
+
+def test_an_answer_to_another_input_is_not_compared(outputs):
+    write_patches(outputs / "submit" / "result.bin", np.ones((3, 256, 256), np.uint16))
+    count = len(np.fromfile(str(places.ROOT / "data" / places.TEST_INPUT), "<u2")) // 65536
+    page = page_of(outputs)
+    assert "result.bin has 3 patches and this dataset's test input %d" % count in page
+    assert "rawkit-compare" not in page
+
+
+def test_nothing_is_asked_of_the_network(outputs):
+    page = page_of(outputs, shown("red"))
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
