@@ -6,7 +6,7 @@ from rawkit.nn import SHIPPED, SHIPPED_BASELINE, load_model, score_networks, sco
 from rawkit.places import ROOT
 from rawkit.score import score_of_errors
 
-TOLERANCE = 0.005  # rounding differs between machines by less
+TOLERANCE = 0.02  # the blind estimate may get a little better or worse
 
 
 @pytest.mark.parametrize("path, score", [(SHIPPED, 9.903), (SHIPPED_BASELINE, 9.176)])
