@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def _is_photo(path):
 
 
 def _info(args):
-    from .binio import open_pairs, open_patches
+    from .binio import PatchFile, open_pairs
     from .places import GT_OF, NAMES
 
     if args.path.is_file() and _is_photo(args.path):
@@ -96,11 +97,11 @@ def _info(args):
             )
     else:
         paths = [args.path]
-    opened = {path.name: open_patches(path) for path in paths}
+    opened = {path.name: PatchFile(path) for path in paths}
     for name, patches in opened.items():
         print(
             "%s: %d patches of %d x %d uint16, %.1f MiB"
-            % ((name, len(patches)) + patches.shape[1:] + (patches.nbytes / 2**20,))
+            % ((name, len(patches)) + patches.shape[1:] + (len(patches) / 8,))
         )
         # a few patches tell the kind; a gigabyte need not be read for that
         sample = patches[:: max(1, len(patches) // 64)]
@@ -114,10 +115,10 @@ def _info(args):
 
 
 def _score(args):
-    from .binio import open_patches
+    from .binio import PatchFile
     from .score import megcup_score
 
-    pred, gt = open_patches(args.pred), open_patches(args.gt)
+    pred, gt = PatchFile(args.pred), PatchFile(args.gt)
     if len(pred) != len(gt):
         raise ValueError(
             "%s: found %d patches, expected %d as in %s" % (args.pred, len(pred), len(gt), args.gt)
@@ -132,6 +133,7 @@ def _score(args):
 
 def _denoise(args):
     from .binio import open_patches
+    from .places import check_output
 
     if args.noisy.is_file() and _is_photo(args.noisy):
         return _denoise_photo(args)
@@ -140,6 +142,7 @@ def _denoise(args):
             "%s: found a file of patches, expected a raw photograph for --strength and "
             "--remove-hot-pixels" % args.noisy
         )
+    check_output(args.out)
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
     from .nn import SHIPPED, load_model
     from .submission import write_submission
@@ -203,9 +206,10 @@ def _train(args):
 
 
 def _notebooks(args):
-    from .places import outputs_folder, show_path
+    from .places import is_full_run, outputs_folder, show_path
     from .report import run_notebooks
 
+    is_full_run()  # a wrong RAWKIT_RUN is said at once
     run_notebooks(args.names, args.save)
     result = outputs_folder() / "submit" / "result.bin"
     if result.is_file():
@@ -220,16 +224,38 @@ def _doctor(args):
         raise ValueError("found %d things to mend, see the lines with FIX" % faults)
 
 
-def _open_streams():
-    """Give closed standard streams a place, or the next file would take their numbers."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+def _prepare_streams():
+    """Give a closed stdin, stdout or stderr (2>&-) a place; the next file opened would take it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))
+            setattr(sys, name, open(os.devnull, "r+"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that cannot be printed is no failure
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _quit_streams():
+    """Let nothing more be written to readers that have gone, not even at the end of Python."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(null, number)
+    os.close(null)
 
 
 def main(arguments=None):
-    """Run one command; return the exit status, 0 or 2."""
-    _open_streams()
+    """Run one command.
+
+    Returns
+    -------
+    int
+        The exit status: 0, also where the reader of a pipe has gone; 2 with a line on
+        stderr; 128 and the signal's number after Ctrl-C.
+    """
+    _prepare_streams()
     args = _parser().parse_args(arguments)
     commands = {
         "info": _info,
@@ -244,9 +270,14 @@ def main(arguments=None):
     try:
         commands[args.command](args)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read it, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (ValueError, OSError) as error:
+    except BrokenPipeError:  # stdout is written to when the work is done
+        _quit_streams()
+        return 0
+    except KeyboardInterrupt as stop:
+        if str(stop):
+            print("rawkit %s: %s" % (args.command, stop), file=sys.stderr)
+        return getattr(stop, "status", 128 + signal.SIGINT)
+    except (ValueError, OSError, MemoryError) as error:
         print("rawkit %s: %s" % (args.command, error), file=sys.stderr)
         return 2
     return 0

@@ -54,6 +54,42 @@ def open_patches(path):
     return np.memmap(str(path), dtype="<u2", mode="r", shape=shape)
 
 
+class PatchFile:
+    """A patch file read piece by piece, for commands that go through it once.
+
+    A file that shrinks while it is read ends a process that has it as a memory map,
+    without a word; here it is an error.  Indices and slices give copies.
+
+    Parameters, errors : as `open_patches`; on reading, ValueError if the file has shrunk.
+
+    Attributes
+    ----------
+    shape : (N, 256, 256)
+    """
+
+    def __init__(self, path):
+        self._path, self.shape = Path(path), open_patches(path).shape
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            patches = [self[i] for i in range(*index.indices(len(self)))]
+            return np.array(patches, "<u2").reshape((-1,) + self.shape[1:])
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        with open(str(self._path), "rb") as file:
+            file.seek(index * PATCH_BYTES)
+            data = file.read(PATCH_BYTES)
+        if len(data) < PATCH_BYTES:
+            raise ValueError(
+                "%s: found that it has shrunk, expected %d patches as before"
+                % (self._path, len(self))
+            )
+        return np.frombuffer(data, "<u2").reshape(self.shape[1:])
+
+
 def write_patches(path, patches):
     """Write patches to a file, whole or not at all.
 

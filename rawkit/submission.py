@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .binio import open_patches, write_patches
+from .binio import PatchFile, write_patches
 from .nn import denoise_batches
 from .noise import estimate_blind, line_variance
 
@@ -34,8 +34,8 @@ def write_submission(model, noisy_path, result_path, self_ensemble=False, progre
     FileNotFoundError, ValueError, OSError
         As `open_patches` and `write_patches`; nothing is left behind.
     """
-    # file -> patches: a memory map, (N, 256, 256) uint16 in DN; nothing is read yet
-    noisy = open_patches(noisy_path)
+    # file -> patches: (N, 256, 256) uint16 in DN; nothing is read yet
+    noisy = PatchFile(noisy_path)
     # patches -> 0-1 -> network -> DN -> clipped, rounded: a batch at a time
     batches = denoise_batches(model, noisy, self_ensemble=self_ensemble, progress=progress)
     # -> file: beside its place, and under its name when it is complete
@@ -62,7 +62,7 @@ def check_submission(result_path, noisy_path):
         that is constant or a copy of its input, values in 0-1 instead of DN, or
         patches that belong to other inputs.
     """
-    result, noisy = open_patches(result_path), open_patches(noisy_path)
+    result, noisy = PatchFile(result_path), PatchFile(noisy_path)
     if len(result) != len(noisy):
         raise ValueError(
             "%s: found %d patches, expected %d as in %s"

@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -99,3 +102,46 @@ def test_it_runs_as_a_program(files):
     found = subprocess.run(command, cwd=str(places.ROOT), stderr=subprocess.PIPE)
     assert found.returncode == 2
     assert found.stderr.decode().count("\n") == 1
+
+
+def shell(line):
+    """Run a line of bash, `rawkit` standing for the program; its status and stderr."""
+    line = line.replace("rawkit", "%s -m rawkit" % sys.executable)
+    found = subprocess.run(["bash", "-c", line], cwd=str(places.ROOT), stderr=subprocess.PIPE)
+    return found.returncode, found.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rawkit info data | true; exit ${PIPESTATUS[0]}",
+        "rawkit info data > /dev/null 2>&-",
+        "rawkit info data >&- 2>&- <&-",
+    ],
+)
+def test_gone_readers_and_closed_streams_are_no_failures(line):
+    assert shell(line) == (0, "")
+
+
+def test_ctrl_c_ends_quietly_with_its_status(tmp_path):
+    command = [sys.executable, "-m", "rawkit", "synth", str(tmp_path), "--train", "4000"]
+    child = subprocess.Popen(command, cwd=str(places.ROOT), stderr=subprocess.PIPE)
+    while not list(tmp_path.glob(".competition*")):
+        time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate()
+    assert child.returncode == 128 + signal.SIGINT
+    assert b"Traceback" not in err and os.listdir(str(tmp_path)) == []
+
+
+def test_outputs_that_are_no_files_are_refused_before_the_work(capsys, files):
+    os.mkfifo(str(files / "pipe"))
+    for out in (files, files / "pipe", "/dev/null"):
+        assert "expected the name of a file" in fails(capsys, "denoise", files / "gt.bin", out)
+
+
+def test_a_training_of_nothing_is_refused(capsys, tmp_path):
+    for option, value in (("--steps", 0), ("--scenes", 0), ("--crop", 0), ("--crop", 256)):
+        line = fails(capsys, "train", "Baseline", "--folder", tmp_path, option, value)
+        assert "%s: found %d" % (option[2:], value) in line
+    assert os.listdir(str(tmp_path)) == []

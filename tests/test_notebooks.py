@@ -14,7 +14,7 @@ from rawkit.report.execution import NOTEBOOKS, execute
 from rawkit.synth import write_dataset
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
-FEW_STEPS = "STEPS = 3\nFINE_TUNE_STEPS = 2\nSEEDS = (1,)\nBATCH_SIZE = 2\n"
+FEW_STEPS = "STEPS = 3\nFINE_TUNE_STEPS = 2\nSEEDS = (1,)\nBATCH_SIZE = SCENES = FIRST_STEPS = 2\n"
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +42,8 @@ def run(name, changes=""):
     return error, "".join(output.get("text", "") for output in outputs)
 
 
-def test_there_are_five_in_order():
-    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "06"]
+def test_there_are_six_in_order():
+    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "05", "06"]
 
 
 def adds_one_dn():
@@ -60,7 +60,7 @@ def adds_one_dn():
 
 @pytest.fixture
 def choice(tmp_path):
-    """What makes notebook 04 take the network whose answer is known."""
+    """What makes notebook 05 take the network whose answer is known."""
     save_model(tmp_path / "mine.npz", adds_one_dn())
     return "WEIGHTS = %r\n" % str(tmp_path / "mine.npz")
 
@@ -73,23 +73,94 @@ def test_the_full_setting_runs_on_another_dataset(settings, choice, name):
     assert "RAWKIT_DATA is set" in text or name.startswith("06")  # which needs no dataset
 
 
-def test_04_needs_no_ground_truth_and_the_others_name_it(settings, choice, tmp_path, dataset):
-    noisy = np.array(open_patches(dataset / places.TEST_INPUT))
-    write_patches(tmp_path / "alone" / places.TEST_INPUT, noisy)
-    settings.setenv("RAWKIT_DATA", str(tmp_path / "alone"))
-    error, text = run("04", choice)
+DATASETS = {  # pairs to train on, test inputs
+    "no pairs, one test patch": (0, 1, "02 03 04 05"),
+    "one pair": (1, 2, "02 05"),
+    "two pairs": (2, 2, "02 03 05"),
+    "three pairs": (3, 2, "03 05"),
+    "five pairs": (5, 2, "04 05"),
+}
+
+
+@pytest.mark.parametrize(
+    "kind, name", [(kind, name) for kind in DATASETS for name in DATASETS[kind][2].split()]
+)
+def test_any_dataset_without_test_gt_will_do(settings, tmp_path, dataset, kind, name):
+    pairs, inputs, _ = DATASETS[kind]
+    folder = tmp_path / "small"
+    for file, count in ((places.TRAIN_INPUT, pairs), (places.TRAIN_GT, pairs)):
+        if count:
+            write_patches(folder / file, np.array(open_patches(dataset / file)[:count]))
+    noisy = np.array(open_patches(dataset / places.TEST_INPUT)[:inputs])
+    write_patches(folder / places.TEST_INPUT, noisy)
+    settings.setenv("RAWKIT_DATA", str(folder))
+    error, text = run(name, FEW_STEPS)
     assert error is None
-    assert "no ground truth" in text
-    result = open_patches(tmp_path / "out" / "submit" / "result.bin")
-    np.testing.assert_array_equal(result, np.minimum(noisy, 65534) + 1)
-    for name in ("02", "03"):
-        error, _ = run(name)
-        assert "FileNotFoundError" in error
-        assert "%s: found no file" % places.TRAIN_INPUT in error
+    if name == "05":
+        assert "no ground truth" in text and "a valid answer: %d patches" % inputs in text
+        assert len(open_patches(tmp_path / "out" / "submit" / "result.bin")) == inputs
+    else:
+        assert ("the tiny synthetic set, because small holds" in text) == (pairs < 2)
+
+
+OWN = """
+import megengine.module as M
+
+
+class Darker(M.Module):
+    def __init__(self, width=1):
+        super().__init__()
+        self.layer = M.Conv2d(1, width, 1)
+
+    def forward(self, bayer):
+        return bayer * 0.999
+
+
+class Wide(Darker):
+    def __init__(self):
+        super().__init__(60000)
+
+
+class Same(Darker):
+    def forward(self, bayer):
+        return bayer
+
+
+class Halved(Darker):
+    def forward(self, bayer):
+        return bayer[:, :, ::2]
+
+
+class Broken(Darker):
+    def forward(self, bayer):
+        raise RuntimeError("on purpose")
+"""
+
+
+def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_path, monkeypatch):
+    (tmp_path / "own_networks.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import own_networks
+
+    folder = tmp_path / "out" / "weights"
+    for name in ("Darker", "Wide", "Same", "Halved", "Broken"):
+        save_model(folder / (name.lower() + ".npz"), getattr(own_networks, name)())
+    (folder / "text.npz").write_text("no weights")
+    hide = "import pathlib, rawkit.nn.weights as w\n"
+    hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
+    error, text = run("05", hide)
+    assert error is None
+    left_out = [line for line in text.splitlines() if line.startswith("left out")]
+    assert len(left_out) == 5
+    reasons = "found 120000 parameters", "returns its input", "answer of shape", "on purpose"
+    for words in reasons + ("text.npz",):
+        assert sum(words in line for line in left_out) == 1
+    assert "chosen: %s" % (folder / "darker.npz") in text
+    assert open_patches(tmp_path / "out" / "submit" / "result.bin").shape == (3, 256, 256)
 
 
 def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
-    """Run 04 as it would be there: no variable set, its folders present."""
+    """Run 05 as it would be there: no variable set, its folders present."""
     for name in ("RAWKIT_DATA", "RAWKIT_OUTPUTS"):
         monkeypatch.delenv(name, raising=False)
     places = tmp_path / "megstudio"
@@ -97,14 +168,14 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     (places / "dataset").mkdir()
     (places / "dataset" / "burst_raw").symlink_to(dataset)
     changes = "import pathlib, rawkit.places\nrawkit.places.MEGSTUDIO = pathlib.Path(%r)\n"
-    error, text = run("04", changes % str(places) + choice)
+    error, text = run("05", changes % str(places) + choice)
     assert error is None
     assert "MegStudio's dataset folder exists" in text
     assert len(open_patches(places / "workspace" / "submit" / "result.bin")) == 3
 
 
-def test_04_without_weights_says_which_notebook_to_run(settings, tmp_path):
+def test_05_without_weights_says_which_notebook_to_run(settings, tmp_path):
     hide = "import pathlib, rawkit.nn.weights as w\n"
     hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
-    error, _ = run("04", hide)
-    assert "found no weights; run notebook 02 first" in error
+    error, _ = run("05", hide)
+    assert "found no weights" in error

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from photo_files import make_photo
 
-from rawkit.nn import SHIPPED, Baseline, load_model
+from rawkit.nn import SHIPPED, Baseline, BlindUNet, load_model
 from rawkit.noise import line_variance
 from rawkit.photo import (
     active_view,
@@ -83,10 +83,15 @@ def test_strength_0_changes_nothing_and_others_mix_evenly(model, shot):
             denoise_photo(photo, model, wrong)
 
 
-@pytest.mark.parametrize("network", ["shipped", "baseline"])
+@pytest.mark.parametrize("network", ["shipped", "two views", "baseline"])
 def test_tiles_agree_with_the_whole(monkeypatch, model, shot, network):
     megengine.random.seed(1)
-    model = model if network == "shipped" else Baseline()
+    if network == "two views":
+        twice = BlindUNet(views=2)
+        twice.load_state_dict(model.state_dict())
+        model = twice
+    elif network == "baseline":
+        model = Baseline()
     model.eval()
     rggb = shot[0][:502, :470].astype(np.float32)
     rggb[:, :200] *= 0.2  # tiles of very different brightness
@@ -165,6 +170,11 @@ def test_a_network_that_answers_nan_is_refused(shot):
     photo, _ = frame_of_phase(shot[0], "RGGB")
     with pytest.raises(ValueError, match="NaN or infinity"):
         denoise_photo(photo, Nan())
+
+
+def test_a_frame_of_one_value_is_named(model):
+    with pytest.raises(ValueError, match="tells nothing of its noise"):
+        denoise_photo(make_photo(np.full((400, 600), 512, np.uint16)), model)
 
 
 def test_frames_too_small_are_named(model):

@@ -83,3 +83,25 @@ def test_importing_rawkit_is_light():
     )
     found = subprocess.check_output([sys.executable, "-c", program], cwd=str(places.ROOT))
     assert found.decode().strip() == "[]"
+
+
+def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
+    (tmp_path / ".a.0123abcd").write_bytes(b"left")
+    with places.atomic_file(tmp_path / "a") as first:
+        first.write(b"1")
+        with places.atomic_file(tmp_path / "a") as second:
+            second.write(b"2")
+    assert os.listdir(str(tmp_path)) == ["a"] and (tmp_path / "a").read_bytes() == b"1"
+
+
+def test_of_a_link_the_file_behind_it_is_written(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with places.atomic_file(tmp_path / "link") as file:
+        file.write(b"1")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"1"
+
+
+def test_a_home_of_nobody_is_named(monkeypatch):
+    monkeypatch.setenv("RAWKIT_OUTPUTS", "~no-such-user")
+    with pytest.raises(ValueError, match="RAWKIT_OUTPUTS: found '~no-such-user'"):
+        outputs_folder()

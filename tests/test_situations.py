@@ -135,6 +135,8 @@ def notebook(*sources):
 
 
 FIGURE = """
+import sys
+sys.path.insert(0, "..")
 import matplotlib.pyplot as plt
 from rawkit import view
 view.use_style()

@@ -1,3 +1,7 @@
+import itertools
+import os
+import signal
+
 import megengine
 import numpy as np
 import pytest
@@ -5,15 +9,17 @@ import pytest
 from rawkit import normalized_l1
 from rawkit.nn import (
     TrainingDiverged,
+    archive,
     l1_loss,
-    linear_decay,
     score_loss,
     train,
     write_log,
 )
 from rawkit.nn.batches import PairBatches
 from rawkit.nn.networks import Baseline
-from rawkit.nn.weights import get_weights
+from rawkit.nn.training import TrainingStopped
+from rawkit.nn.weights import get_weights, save_model
+from rawkit.places import atomic_file
 
 
 @pytest.fixture
@@ -46,79 +52,189 @@ def test_training_lowers_the_loss_and_repeats(pairs):
     assert losses[-10:].mean() < 0.7 * losses[:5].mean()
 
 
+class Killed(BaseException):
+    pass
+
+
+class MortalBatches(PairBatches):
+    """Like any others, but for the kill after so many."""
+
+    left = 5
+
+    def __next__(self):
+        if self.left == 0:
+            raise Killed
+        self.left -= 1
+        return super().__next__()
+
+
+def killed(path, pairs, steps=8, **options):
+    """Train until step 5, and be killed there; every step but the last is on disk."""
+    batches = MortalBatches(*pairs, batch_size=2, crop=16, views=True)
+    options = dict({"checkpoint": path, "checkpoint_seconds": 0}, **options)
+    with pytest.raises(Killed):
+        train(new_model(), batches, steps, **options)
+
+
+def whole(pairs, steps=8, **options):
+    """Train to the end, in one go or from where a checkpoint stands."""
+    model = new_model()
+    history = train(model, small_batches(pairs, views=True), steps, **options)
+    return history, get_weights(model)
+
+
+def same(one, two):
+    np.testing.assert_array_equal(one[0].losses, two[0].losses)
+    return all(np.array_equal(one[1][name], two[1][name]) for name in one[1])
+
+
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, pairs, ema_decay):
     path, options = tmp_path / "c.npz", {"ema_decay": ema_decay, "clip_norm": 1.0}
-    whole = new_model()
-    expected = train(whole, small_batches(pairs, views=True), 8, **options)
-
-    class Killed(Exception):
-        pass
-
-    def killer(step, steps):
-        if step == 5:
-            raise Killed
-        return linear_decay(step, steps)
-
-    killer.__name__ = "linear_decay"  # the same run, but for the kill
-    options.update(checkpoint=path, checkpoint_seconds=0)
-    with pytest.raises(Killed):
-        train(new_model(), small_batches(pairs, views=True), 8, schedule=killer, **options)
-    model = new_model()
-    found = train(model, small_batches(pairs, views=True), 8, **options)
-    assert (expected.resumed_at, found.resumed_at) == (0, 5)
-    np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-6)
-    for name, array in get_weights(whole).items():
-        np.testing.assert_allclose(get_weights(model)[name], array, atol=1e-7)
-
-    again = train(new_model(), small_batches(pairs, views=True), 8, **options)
-    assert again.resumed_at == 0, "a finished run starts anew"
+    expected = whole(pairs, **options)
+    killed(path, pairs, **options)
+    found = whole(pairs, checkpoint=path, **options)
+    assert (expected[0].resumed_at, found[0].resumed_at) == (0, 5)
+    assert same(found, expected), "bit for bit"
+    again = whole(pairs, checkpoint=path, **options)
+    assert again[0].resumed_at == 8 and same(again, expected), "a finished run is not repeated"
 
 
-@pytest.mark.parametrize("change", ["steps", "rate", "seed", "batches", "data"])
-def test_a_checkpoint_of_another_run_is_not_continued(tmp_path, pairs, change):
-    path = tmp_path / "c.npz"
+def test_weights_are_on_disk_before_the_last_validation(tmp_path, pairs):
+    def fails(model):
+        raise ZeroDivisionError
 
-    def stop(step, steps):
-        if step == 2:
-            raise KeyboardInterrupt
-        return 1
+    options = {"ema_decay": 0.9, "checkpoint": tmp_path / "c.npz"}
+    with pytest.raises(ZeroDivisionError):
+        whole(pairs, validate=fails, **options)
+    history, _ = found = whole(pairs, validate=lambda model: 8.5, **options)
+    assert (history.resumed_at, history.scores) == (8, [(8, 8.5)])
+    assert same(found, whole(pairs, ema_decay=0.9))
+    assert whole(pairs, validate=fails, **options)[0].scores == [(8, 8.5)]
 
-    with pytest.raises(KeyboardInterrupt):
-        train(new_model(), small_batches(pairs), 4, 1e-4, schedule=stop, checkpoint=path,
-              checkpoint_seconds=0)  # fmt: skip
-    stop_later = lambda step, steps: 1  # noqa: E731
-    stop_later.__name__ = "stop"
-    noisy, gt = pairs
-    history = train(
-        new_model(2 if change == "seed" else 1),
-        small_batches((noisy + (change == "data"), gt), views=change == "batches"),
-        5 if change == "steps" else 4,
-        2e-4 if change == "rate" else 1e-4,
-        schedule=stop_later,
-        checkpoint=path,
-    )
+
+def changed_loss(pred, gt):
+    return 2 * l1_loss(pred, gt)
+
+
+CHANGES = {
+    "steps": ({"steps": 9}, 0),
+    "learning_rate": ({"learning_rate": 1e-4}, 0),
+    "loss": ({"loss": changed_loss}, 0),
+    "clip_norm": ({"clip_norm": 1.0}, 0),
+    "batches": ({}, (19, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_checkpoint_of_another_run_is_kept_and_not_continued(tmp_path, pairs, capfd, change):
+    path, (options, pixel) = tmp_path / "c.npz", CHANGES[change]
+    killed(path, pairs)
+    noisy, gt = np.copy(pairs[0]), pairs[1]
+    if pixel:
+        noisy[pixel] += 1
+    history, _ = whole((noisy, gt), checkpoint=path, **options)
     assert history.resumed_at == 0
+    assert "c.npz: it belongs to a run with other %s; kept as c." % change in capfd.readouterr().err
+    # the first run finds its state again
+    history, _ = whole(pairs, checkpoint=path)
+    assert history.resumed_at == 5
 
 
-def test_a_broken_checkpoint_starts_anew(tmp_path, pairs):
+def spoil_whole(data):
+    return bytes(len(data))
+
+
+def spoil_end(data):
+    return data[:-9]
+
+
+def spoil_bit(data):
+    half = len(data) // 2
+    return data[:half] + bytes([data[half] ^ 4]) + data[half + 1 :]
+
+
+@pytest.mark.parametrize(
+    "spoil", [spoil_whole, spoil_bit, lambda data: data[:-9], lambda data: b""]
+)
+def test_a_checkpoint_that_cannot_be_read_falls_back(tmp_path, pairs, capfd, spoil):
     path = tmp_path / "c.npz"
-    path.write_bytes(b"PK half a file")
-    assert train(new_model(), small_batches(pairs), 2, checkpoint=path).resumed_at == 0
+    killed(path, pairs)
+    path.write_bytes(spoil(path.read_bytes()))
+    found = whole(pairs, checkpoint=path)
+    assert found[0].resumed_at == 4 and same(found, whole(pairs))
+    assert "c.npz" in capfd.readouterr().err
+    assert (tmp_path / "c.damaged.npz").is_file()
+
+
+def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path, pairs):
+    path = tmp_path / "w.npz"
+    save_model(path, new_model())
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="w.npz: found an archive of another kind"):
+        whole(pairs, checkpoint=path)
+    with pytest.raises(ValueError, match="found a folder"):
+        whole(pairs, checkpoint=tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_full_disk_at_a_checkpoint_does_not_end_the_training(tmp_path, pairs, capfd, monkeypatch):
+    class Full(atomic_file):
+        def __enter__(self):
+            raise OSError("%s: found no room" % self.path)
+
+    monkeypatch.setattr(archive, "atomic_file", Full)
+    found = whole(pairs, checkpoint=tmp_path / "c.npz", checkpoint_seconds=0)
+    assert same(found, whole(pairs))
+    err = capfd.readouterr().err
+    assert err.count("no checkpoint, training goes on") == 1 and "c.npz" in err
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_in_order(tmp_path, pairs, kind):
+    path = tmp_path / "c.npz"
+
+    class Signalled(MortalBatches):
+        def __next__(self):
+            if self.left == 1:
+                os.kill(os.getpid(), kind)
+            return super().__next__()
+
+    batches = Signalled(*pairs, batch_size=2, crop=16, views=True)
+    with pytest.raises(TrainingStopped, match="after step 5 of 8; .*c.npz is kept") as caught:
+        train(new_model(), batches, 8, checkpoint=path)
+    assert caught.value.status == 128 + kind
+    assert signal.getsignal(kind) in (signal.default_int_handler, signal.SIG_DFL)
+    found = whole(pairs, checkpoint=path)
+    assert found[0].resumed_at == 5 and same(found, whole(pairs))
+
+
+def test_a_second_run_is_told_who_has_the_checkpoint(tmp_path, pairs):
+    path = tmp_path / "c.npz"
+
+    def validate(model):
+        whole(pairs, checkpoint=path)
+
+    with pytest.raises(OSError, match="another run at work on it .process %d" % os.getpid()):
+        whole(pairs, checkpoint=path, validate=validate)
+
+
+def test_no_steps_are_an_error(pairs):
+    with pytest.raises(ValueError, match="steps: found 0"):
+        whole(pairs, steps=0)
 
 
 def test_divergence_stops_with_a_message_and_keeps_the_checkpoint(tmp_path, pairs):
     path = tmp_path / "c.npz"
 
-    def loss(pred, gt):
-        loss.calls += 1
-        return l1_loss(pred, gt) * (float("nan") if loss.calls == 4 else 1)
+    calls = itertools.count(1)
 
-    loss.calls = 0
+    def loss(pred, gt):
+        return l1_loss(pred, gt) * (float("nan") if next(calls) == 4 else 1)
+
     with pytest.raises(TrainingDiverged, match="step 4: the loss is nan.*c.npz"):
         train(new_model(), small_batches(pairs), 9, loss=loss, checkpoint=path,
               checkpoint_seconds=0)  # fmt: skip
-    loss.calls = 10
     assert train(new_model(), small_batches(pairs), 9, loss=loss, checkpoint=path).resumed_at == 3
 
 

@@ -3,7 +3,6 @@
 NumPy alone, so that any framework can be fed with them.
 """
 
-import hashlib
 import random
 
 import numpy as np
@@ -50,8 +49,8 @@ class PairBatches:
         self._pairs = noisy, gt
         self._rng = random.Random(seed)
         self.settings = {
-            "pairs": len(noisy),
-            "first_patch": hashlib.sha256(np.ascontiguousarray(noisy[0])).hexdigest()[:16],
+            "noisy": noisy,  # a run's identity takes the contents
+            "gt": gt,
             "batch_size": batch_size,
             "crop": crop or noisy.shape[-1],
             "views": views,
@@ -66,7 +65,7 @@ class PairBatches:
         size, count = self.settings["crop"], self.settings["batch_size"]
         batch = np.empty((2, count, 1, size, size), np.float32)
         for i in range(count):
-            index = self._rng.randint(0, self.settings["pairs"] - 1)
+            index = self._rng.randint(0, len(self._pairs[0]) - 1)
             place = self._draw_place(size)
             for images, patches in zip(batch, self._pairs):
                 patch = patches[i if self.settings["index_fault"] else index]
@@ -141,10 +140,11 @@ class SyntheticBatches:
         blind_share=0.5,
         with_line=True,
     ):
+        check_crop(crop, scenes.shape[-1], 48 if with_line else 2)
         self._scenes, self._step, self._with_line = scenes, 0, with_line
         self._recipes = recipes
         self.settings = {
-            "scenes": len(scenes),
+            "scenes": scenes,
             "batch_size": batch_size,
             "crop": crop,
             "seed": seed,
@@ -208,3 +208,11 @@ class SyntheticBatches:
 def _plain(value):
     """A recipe's value as JSON gives it back."""
     return list(value) if isinstance(value, tuple) else value
+
+
+def check_crop(crop, side, low=48):
+    """Raise ValueError unless such crops fit into scenes: even, with room to be mirrored."""
+    if crop % 2 or not low <= crop <= side - 2:
+        raise ValueError(
+            "crop: found %r, expected an even number of %d to %d pixels" % (crop, low, side - 2)
+        )

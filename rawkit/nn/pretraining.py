@@ -9,12 +9,12 @@ from pathlib import Path
 import megengine
 import numpy as np
 
-from ..binio import open_pairs
-from ..places import TEST_INPUT
+from ..binio import PATCH_SIZE, open_pairs
+from ..places import TEST_INPUT, atomic_file, check_output
 from ..score import megcup_score
 from ..synth import clean_patches, get_recipe, write_dataset
 from .archive import load_arrays
-from .batches import SyntheticBatches
+from .batches import SyntheticBatches, check_crop
 from .losses import score_loss
 from .networks import NETWORKS, Stabilised
 from .optimizer import cosine_decay
@@ -26,6 +26,7 @@ SCENES_SEED = 11
 VALIDATION_SEED = 5
 VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
 # scenes of three kinds take turns, white ones grey, each with its kind of sensors
+PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recipes
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
 
@@ -72,15 +73,22 @@ def pretrain(
     Raises
     ------
     ValueError
-        If there is no such network, or `start` holds another one.
+        If there is no such network, `start` holds another one, or a number is out of range.
+    OSError
+        If another process trains this network in this folder.
     """
     if network not in NETWORKS:
         raise ValueError(
             "found network %r, expected one of %s" % (network, ", ".join(sorted(NETWORKS)))
         )
+    for name, value in (("steps", steps), ("scenes", scenes)):
+        if value < 1:
+            raise ValueError("%s: found %r, expected at least 1" % (name, value))
+    check_crop(crop, PATCH_SIZE)
     folder = Path(folder)
-    clean = _scenes(folder, scenes)
-    validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
+    path, log = folder / (network + ".npz"), folder / (network + "_log.csv")
+    for output in (path, log):
+        check_output(output)
     megengine.random.seed(seed)
     config = {"views": views} if network == "BlindUNet" else {}
     model = NETWORKS[network](**config)
@@ -97,6 +105,8 @@ def pretrain(
     if crop != 96:
         command += " --crop %d" % crop
     learning_rate = learning_rate or (5e-4 if start else 2e-3)
+    clean = _scenes(folder, scenes)
+    validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
     batches = SyntheticBatches(
         clean,
         batch_size=max(1, round(16 * 96**2 / crop**2)),
@@ -120,8 +130,6 @@ def pretrain(
         validate_every=validate_every,
         progress=True,
     )
-    write_log(folder / (network + "_log.csv"), history)
-    path = folder / (network + ".npz")
     save_model(
         path,
         model,
@@ -131,24 +139,40 @@ def pretrain(
         command=command,
         **origin,
     )
+    write_log(log, history)
     return path, history
 
 
 def _scenes(folder, count):
     """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
-    path = folder / ("scenes_of_three_%d.npy" % count)
+    path, shape = folder / ("scenes_of_three_%d.npy" % count), (count, PATCH_SIZE, PATCH_SIZE)
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        shape = (count, 256, 256)
-        out = np.lib.format.open_memmap(str(unfinished), "w+", np.float32, shape)
-        for i, recipe in enumerate(RECIPES):
-            part = out[i :: len(RECIPES)]
-            if len(part):
-                clean_patches(len(part), SCENES_SEED + i, preset=recipe, out=part)
-        out.flush()
-        unfinished.replace(path)
-    return np.load(str(path), mmap_mode="r")
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        # written in order and not through a memory map, which a full disk would end the
+        # process for without a word
+        with atomic_file(path) as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for first in range(0, count, PIECE):
+                file.write(_make_scenes(first, min(PIECE, count - first)).data)
+    try:
+        scenes = np.load(str(path), mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(
+            "%s: found no scenes (%s); remove it to have them made anew" % (path, error)
+        ) from None
+    if scenes.shape != shape or scenes.dtype != np.float32:
+        raise ValueError("%s: found %s, expected %s" % (path, scenes.shape, shape))
+    return scenes
+
+
+def _make_scenes(first, count):
+    out = np.empty((count, PATCH_SIZE, PATCH_SIZE), "<f4")
+    for i, recipe in enumerate(RECIPES):
+        part = out[i :: len(RECIPES)]
+        if len(part):
+            start = first // len(RECIPES)
+            clean_patches(len(part), SCENES_SEED + i, preset=recipe, first=start, out=part)
+    return out
 
 
 def _validation(folder, preset):

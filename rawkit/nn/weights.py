@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..places import ROOT, outputs_folder, show_path
-from .archive import load_arrays, save_arrays, sha256
+from .archive import load_arrays, load_meta, save_arrays, sha256
 from .definitions import run_definition, write_definition
 from .networks import NETWORKS, check_name, count_parameters, is_own
 
@@ -23,6 +23,11 @@ def get_weights(model):
     return {name: np.array(array) for name, array in model.state_dict().items()}
 
 
+def weight_shapes(model):
+    """Names and shapes of a network's weights, a dict."""
+    return {name: np.shape(array) for name, array in model.state_dict().items()}
+
+
 def set_weights(model, weights, source="weights"):
     """Put weights into a network.
 
@@ -36,15 +41,15 @@ def set_weights(model, weights, source="weights"):
     Raises
     ------
     ValueError
-        If a name or shape does not fit; the network is left as it was.
+        If a name, dtype or shape does not fit; the network is left as it was.
     """
-    expected = {name: np.shape(array) for name, array in model.state_dict().items()}
-    found = {name: tuple(np.shape(array)) for name, array in weights.items()}
+    expected = {name: ("float32", shape) for name, shape in weight_shapes(model).items()}
+    found = {name: (str(array.dtype), np.shape(array)) for name, array in weights.items()}
     if found != expected:
         odd = sorted(set(found.items()) ^ set(expected.items()))[0]
         raise ValueError(
-            "%s: found weights that do not fit %s, first at %s %s"
-            % ((source, type(model).__name__) + odd)
+            "%s: found weights that do not fit %s, first at %s %s %s"
+            % (source, type(model).__name__, odd[0], odd[1][0], odd[1][1])
         )
     model.load_state_dict(weights)
 
@@ -111,8 +116,8 @@ def load_model(path, network=None, run_code=False):
     FileNotFoundError, ValueError
         As `load_arrays`, or if the network is unknown, or the weights do not fit it.
     """
-    arrays, meta = load_arrays(path)
-    name, config = meta.get("network"), meta.get("config") or {}
+    meta = load_meta(path)
+    name, config = str(meta.get("network")), meta.get("config") or {}
     code = meta.get("definition")
     network = network or NETWORKS.get(name)
     if network is None and code and run_code:
@@ -133,6 +138,7 @@ def load_model(path, network=None, run_code=False):
             "%s: found that %s cannot be built (%s); expected its arguments in `model.config` "
             "when it was saved" % (path, name, error)
         ) from None
+    arrays, _ = load_arrays(path, weight_shapes(model))
     set_weights(model, arrays, path)
     model.eval()
     return model, meta

@@ -35,7 +35,8 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     Raises
     ------
     ValueError
-        For another strength, a frame below 48 x 48 pixels, or a network that answers NaN.
+        For another strength, a frame below 48 x 48 pixels or of one value, or a network
+        that answers NaN.
     """
     if not 0 <= strength <= 1:
         raise ValueError("found strength %r, expected 0 to 1" % (strength,))

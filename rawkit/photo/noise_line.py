@@ -50,7 +50,7 @@ def estimate_frame(rggb):
     Raises
     ------
     ValueError
-        If the frame is too small, or clipped or of one value all over.
+        If the frame is too small, or tells nothing of its noise.
     """
     if min(rggb.shape) < LEAST:
         raise ValueError(
@@ -58,10 +58,10 @@ def estimate_frame(rggb):
         )
     crops = sample_crops(rggb)
     line = estimate_blind(crops.reshape(-1, crops.shape[-1]))
-    if np.isnan(line.shot_noise):
+    if not np.isfinite(line).all():
         raise ValueError(
-            "found a frame that is clipped or of one value all over, which tells nothing of its "
-            "noise; expected a photograph"
+            "found a frame that tells nothing of its noise (one value, or clipped all over), "
+            "expected a photograph"
         )
     return line
 
@@ -89,6 +89,8 @@ def estimate_gains(rggb, line, black):
     planes = crops.reshape(4, -1, crops.shape[-1])
     planes = planes[:, : len(planes[0]) // 2 * 2, : planes.shape[-1] // 2 * 2]
     own = estimate_blind(planes)
+    if not np.isfinite(own).all():
+        return np.ones((2, 2))
     level = np.median(planes.reshape(4, -1), axis=1)
     variance = np.maximum(own.shot_noise * level + own.intercept, 1.0)
     shot = line.shot_noise * np.maximum(level - black, 0.0)

@@ -5,37 +5,38 @@ import functools
 import numpy as np
 from tqdm import tqdm
 
-from ..bayer import pack_bayer, unpack_bayer
+from ..bayer import pack_bayer
 from ..nn import Stabilised, predict
 from ..noise import gat, inverse_gat
 
 import megengine  # isort: skip  # after rawkit.nn, which starts it
 
-STEP = 16  # pixels; tiles start at its multiples, which a network's own strides divide
+STEP = 16  # pixels; tiles start at its multiples, a network's own strides divide it
 TILE = 1024  # pixels; with margins about a megapixel at a time goes through the network
 PROBE, KICK = 512, 6400.0  # pixels, DN: the mosaic that shows how far a network sees
 SEEN, FAR = 0.02, 128  # DN, pixels: what counts as a change there, and how far one is looked for
-LEVEL_ROWS = 32  # pixels; of the strip that sets a tile's mean
 
 
 def _predict_tile(model, tile, line, level):
     """What a network makes of one mosaic in DN, given the whole frame's line and level.
 
     A network sees a plane less its mean, of what it is shown: neighbouring tiles would
-    differ.  A strip of the right brightness below each tile makes the mean the frame's.
+    differ.  A border of the right brightness around each tile makes the mean the frame's,
+    also for a network that looks at the mosaic turned and moved by a pixel.
     """
     if not isinstance(model, Stabilised):
         return predict(model, tile[None])[0]
-    stable = pack_bayer(tile)
-    stable = gat(stable, np.float32(line.shot_noise), np.float32(line.intercept))
-    share = tile.shape[0] / float(LEVEL_ROWS)
+    shot_noise, intercept = float(line.shot_noise), float(line.intercept)
+    stable = gat(pack_bayer(tile), np.float32(shot_noise), np.float32(intercept))
+    shape = tile.shape[0] + 2 * STEP, tile.shape[1] + 2 * STEP
+    share = tile.size / float(shape[0] * shape[1] - tile.size)
     missing = level + (level - stable.mean((1, 2), dtype=np.float64)) * share
-    missing = inverse_gat(missing, float(line.shot_noise), float(line.intercept))
-    shape = 4, LEVEL_ROWS // 2, tile.shape[1] // 2
-    strip = unpack_bayer(np.broadcast_to(missing[:, None, None], shape))
-    shown = np.concatenate([tile, strip.astype(np.float32)])
-    tensor = megengine.Tensor(np.array([[line.shot_noise, line.intercept]], np.float32))
-    return predict(functools.partial(model, line=tensor), shown[None])[0, : len(tile)]
+    missing = inverse_gat(missing, shot_noise, intercept).astype(np.float32)
+    shown = np.tile(missing.reshape(2, 2), (shape[0] // 2, shape[1] // 2))
+    shown[STEP:-STEP, STEP:-STEP] = tile
+    tensor = megengine.Tensor(np.array([[shot_noise, intercept]], np.float32))
+    pred = predict(functools.partial(model, line=tensor), shown[None])[0]
+    return pred[STEP:-STEP, STEP:-STEP]
 
 
 def frame_level(crops, line):
@@ -75,7 +76,7 @@ def reach(model, line):
         kicked = noisy.copy()
         kicked[at : at + 2, at : at + 2] += np.float32(KICK)
         changed = np.abs(_predict_tile(model, kicked, line, level) - before) > SEEN
-        near = slice(at - FAR, at + FAR)  # the strip, which changes too, is farther
+        near = slice(at - FAR, at + FAR)  # the border, which changes too, is farther
         distance = np.abs(np.argwhere(changed[near, near]) - FAR)
         farthest = max(farthest, int(distance.max(initial=0)))
     return farthest

@@ -6,13 +6,15 @@ same for any number of workers.
 
 import contextlib
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 
 from ..bayer import PLANES
 from ..binio import PATCH_SIZE
-from ..places import NAMES, TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT, atomic_file
+from ..places import NAMES, TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT, atomic_file, run_lock
 from .photographs import usable_photographs
 from .pipeline import expose, make_mosaic
 from .recipes import get_recipe
@@ -20,6 +22,7 @@ from .sensor import plane_noise, random_sensor
 from .sources import photo_files, scene_rng
 
 CSV_NAME = "true_parameters.csv"
+MAX_CSV = 16 << 20  # bytes; the table of 9216 pairs has 2 million
 CSV_FIELDS = (
     ["file", "index", "source", "blur_px", "bits", "black_level", "white_level"]
     + ["shot_noise_" + plane for plane in PLANES]
@@ -53,14 +56,16 @@ def read_parameters(folder, name):
     path = Path(folder) / CSV_NAME
     if not path.is_file():
         return None
+    if path.stat().st_size > MAX_CSV:
+        raise ValueError("%s: found more than %d bytes, expected a table" % (path, MAX_CSV))
     try:
         table = pandas.read_csv(str(path))[CSV_FIELDS]
         numbers = [field for field in CSV_FIELDS if field not in ("file", "source")]
         table = table.astype(dict.fromkeys(numbers, float))
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(
             "%s: found no such table (%s), expected columns %s"
-            % (path, str(error).splitlines()[0], ", ".join(CSV_FIELDS))
+            % (path, (str(error).splitlines() or ["unreadable"])[0], ", ".join(CSV_FIELDS))
         ) from None
     table = table[table["file"] == name].reset_index(drop=True)
     return table if len(table) else None
@@ -114,7 +119,9 @@ def _mapper(workers):
     if workers == 1:
         yield map
         return
-    pool = multiprocessing.get_context("fork").Pool(workers)
+    # Ctrl-C reaches every process: the first one ends the others
+    ignore = signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    pool = multiprocessing.get_context("fork").Pool(workers, *ignore)
     try:
         yield lambda function, tasks: pool.imap(function, tasks, chunksize=4)
     finally:
@@ -142,7 +149,9 @@ def _check_count(name, value, low):
         raise ValueError("found %s %r, expected a whole number of at least %d" % (name, value, low))
 
 
-def clean_patches(n, seed, split="train", workers=None, preset="mixed", photos=None, out=None):
+def clean_patches(
+    n, seed, split="train", workers=None, preset="mixed", photos=None, first=0, out=None
+):
     """Make noise-free mosaics, to be exposed with `rawkit.synth.expose`.
 
     Parameters
@@ -155,6 +164,8 @@ def clean_patches(n, seed, split="train", workers=None, preset="mixed", photos=N
         Its scenes, optics and brightness; its sensors play no part.
     photos : str or Path, optional
         A folder of photographs instead of the bundled ones.
+    first : int
+        Index of the first scene: many are made piece by piece.
     out : array of float32 (n, 256, 256), optional
         Filled and returned, e.g. a memory map made by numpy.lib.format.open_memmap.
 
@@ -168,7 +179,7 @@ def clean_patches(n, seed, split="train", workers=None, preset="mixed", photos=N
     if out is None:
         out = np.empty((n, PATCH_SIZE, PATCH_SIZE), np.float32)
     photographs = _photographs(split, recipe, photos)
-    tasks = ((split, seed, i, photographs, recipe) for i in range(n))
+    tasks = ((split, seed, first + i, photographs, recipe) for i in range(n))
     with _mapper(workers) as run:
         for i, mosaic in enumerate(run(_clean_task, tasks)):
             out[i] = mosaic
@@ -190,8 +201,9 @@ def write_dataset(
 ):
     """Write a dataset with the competition's file names and a CSV of true parameters.
 
-    The files appear together when all are complete; a dataset that stood there is
-    replaced as a whole, with `test` of 0 its test files as well.
+    The files are written beside their places and swapped in when all are complete; a
+    dataset that stood there is replaced as a whole, with `test` of 0 its test files as
+    well.  A swap that is killed leaves a part of the new set, never one of both.
 
     Parameters
     ----------
@@ -222,35 +234,41 @@ def write_dataset(
         For parameters out of range (named), or no usable photograph in a split.
     FileExistsError
         If a file of the dataset exists and `overwrite` is false.
+    OSError
+        If another process is writing into the folder, or the disk is full.
     """
     folder, recipe = Path(folder), get_recipe(preset)
     for name, value in (("train", train), ("test", test), ("seed", seed)):
         _check_count(name, value, 0)
     if train + test == 0:
         raise ValueError("found train 0 and test 0, expected at least one patch")
-    old = [folder / name for name in NAMES + (CSV_NAME,) if (folder / name).exists()]
-    if old and not overwrite:
-        raise FileExistsError("%s: found a file, expected none or overwrite" % old[0])
     jobs = [(TRAIN_INPUT, TRAIN_GT, train_split, train, 0)]
     # test indices follow the training ones: with one split no scene comes twice
     jobs.append((TEST_INPUT, TEST_GT, test_split, test, train))
     jobs = [job for job in jobs if job[3]]
     photographs = {job[2]: _photographs(job[2], recipe, photos) for job in jobs}
     paths = [folder / name for job in jobs for name in job[:2]] + [folder / CSV_NAME]
-    rows = []
-    with contextlib.ExitStack() as stack, _mapper(workers) as run:
-        files = {path.name: stack.enter_context(atomic_file(path)) for path in paths}
-        for input_name, gt_name, split, count, first in jobs:
-            tasks = ((split, seed, first + i, photographs[split], recipe) for i in range(count))
-            for noisy, gt, truth in run(_pair_task, tasks):
-                files[input_name].write(noisy.astype("<u2").tobytes())
-                files[gt_name].write(gt.astype("<u2").tobytes())
-                rows.append(dict(truth, file=input_name))
-                if progress is not None:
-                    progress(len(rows), train + test)
-        files[CSV_NAME].write(_csv(rows).encode())
-    for path in set(old) - set(paths):  # of the dataset that stood here
-        path.unlink()
+    with run_lock(folder / "dataset"):
+        old = [folder / name for name in NAMES + (CSV_NAME,) if (folder / name).exists()]
+        if old and not overwrite:
+            raise FileExistsError("%s: found a file, expected none or overwrite" % old[0])
+        rows = []
+        with contextlib.ExitStack() as stack, _mapper(workers) as run:
+            files = {path.name: stack.enter_context(atomic_file(path)) for path in paths}
+            for input_name, gt_name, split, count, first in jobs:
+                tasks = ((split, seed, first + i, photographs[split], recipe) for i in range(count))
+                for noisy, gt, truth in run(_pair_task, tasks):
+                    files[input_name].write(noisy.astype("<u2").tobytes())
+                    files[gt_name].write(gt.astype("<u2").tobytes())
+                    rows.append(dict(truth, file=input_name))
+                    if progress is not None:
+                        progress(len(rows), train + test)
+            files[CSV_NAME].write(_csv(rows).encode())
+            for file in files.values():  # a full disk shows here, while the old set stands
+                file.flush()
+                os.fsync(file.fileno())
+            for path in old:
+                path.unlink()
     return paths
 
 

@@ -1,0 +1,327 @@
+"""Nothing lost: kills, full disks, files of strangers and two at once, for real.
+
+The suite runs a short form.  The long one, some ten minutes, prints its figures:
+
+    RAWKIT_CAMPAIGN=long .venv/bin/python -m pytest -s tests/test_campaign.py
+"""
+
+import io
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rawkit import binio, open_patches, places, write_patches
+from rawkit.nn import Baseline, load_model, pretraining, save_model
+from rawkit.nn.archive import load_arrays, save_arrays
+from rawkit.nn.pretraining import _scenes
+from rawkit.nn.training import History, write_log
+from rawkit.score import megcup_score
+from rawkit.submission import check_submission
+from rawkit.synth import write_dataset
+from rawkit.synth.datasets import read_parameters
+from rawkit.synth.photographs import usable_photographs
+from rawkit.synth.recipes import get_recipe
+
+LONG = os.environ.get("RAWKIT_CAMPAIGN") == "long"
+RECIPE = get_recipe("mixed")._replace(photo_share=0)  # photographs take long to decode
+
+
+def patches_of(value):
+    return np.full((3, 256, 256), value, np.uint16)
+
+
+def dataset(folder, value):
+    write_dataset(folder, 2, 1, value, overwrite=True, workers=1, preset=RECIPE)
+
+
+def table(path, value):
+    write_log(path, History(np.full(20000, float(value)), [], 0.0, 0))
+
+
+WRITERS = {  # each writes a version of something at a place
+    "patches": lambda path, value: write_patches(path, patches_of(value)),
+    "archive": lambda path, value: save_arrays(path, {"a": patches_of(value)}, {"v": value}),
+    "table": table,
+    "dataset": dataset,
+    "scenes": lambda path, value: _scenes(path, 2),
+}
+
+
+SINGLE = ("patches", "archive", "table")  # the place is a file, not a folder
+
+
+@pytest.fixture(autouse=True)
+def quick_scenes(monkeypatch):
+    def ones(n, seed, first):
+        return np.full((n, 256, 256), first + 1, np.float32)
+
+    monkeypatch.setattr(pretraining, "clean_patches", ones)
+
+
+def contents(path):
+    """What stands at a place, hidden files aside."""
+    files = sorted(path.glob("[!.]*")) if path.is_dir() else [path] if path.exists() else []
+    return {file.name: file.read_bytes() for file in files}
+
+
+def in_child(function, *arguments):
+    """Run it in a process of its own; its error's text, "" without one, or minus the signal."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        text = ""
+        try:
+            function(*arguments)
+        except BaseException as error:
+            text = str(error) or repr(error)
+        os.write(write, text.encode()[:4000])
+        os._exit(0)
+    os.close(write)
+    return child, read
+
+
+def finish(child):
+    number, read = child
+    with open(read, "rb") as file:
+        text = file.read().decode()
+    status = os.waitpid(number, 0)[1]
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else text
+
+
+def kill_at(count, functions, run, *arguments):
+    """Run, and be killed at one of the calls by which a file comes to its place."""
+    left = [count]
+
+    def counted(function):
+        def call(*given, **named):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*given, **named)
+
+        return call
+
+    for owner, name in functions:
+        setattr(owner, name, counted(getattr(owner, name)))
+    run(*arguments)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, kind):
+    write, path = WRITERS[kind], tmp_path / "place"
+    versions = []
+    for value in (1, 2):
+        write(tmp_path / str(value), value)
+        found = contents(tmp_path / str(value))
+        versions.append({"place" if kind in SINGLE else name: data for name, data in found.items()})
+    kills, partial = 0, 0
+    places_to_die = [(os, "replace"), (os, "fsync"), (places._NamedFile, "write")]
+    for count in range(1, 60 if LONG else 12):
+        if kind != "scenes":
+            write(path, 1)
+        died = finish(in_child(kill_at, count, places_to_die, write, path, 2))
+        kills += died == -signal.SIGKILL
+        found = contents(path)
+        if kind == "dataset" and found not in versions:  # killed in its swap: a part of the new
+            partial += 1
+            assert all(versions[1][name] == data for name, data in found.items())
+        elif kind == "scenes":
+            assert found in ({}, versions[1])
+        else:
+            assert found in versions
+        if died != -signal.SIGKILL:
+            break
+    assert kills
+    write(path, 2)
+    assert contents(path) == versions[1]
+    folder = path if path.is_dir() else tmp_path
+    hidden = [name for name in os.listdir(str(folder)) if name.startswith(".")]
+    assert not [name for name in hidden if not name.endswith(".lock")], "leftovers are removed"
+    print("%s: %d kills, %d in the middle of a swap, nothing half written" % (kind, kills, partial))
+
+
+def full_disk(size, run, *arguments):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    run(*arguments)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_full_disk_is_named_and_the_old_file_survives(tmp_path, kind):
+    write, path = WRITERS[kind], tmp_path / "place"
+    if kind != "scenes":
+        write(path, 1)
+    before, rng = contents(path), np.random.default_rng(3)
+    sizes = [0, 1, 100] + rng.integers(101, 130000, 30 if LONG else 3).tolist()
+    for size in sizes:
+        said = finish(in_child(full_disk, size, write, path, 2))
+        assert "place" in said and "room for it on the disk" in said
+        assert contents(path) == before
+    assert not [name for name in os.listdir(str(tmp_path)) if name.startswith(".place.0")]
+    print("%s: %d full disks named, nothing lost" % (kind, len(sizes)))
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_two_writers_at_once_leave_one_whole(tmp_path, kind):
+    write, path = WRITERS[kind], tmp_path / "place"
+    versions = []
+    for value in (1, 2):
+        write(path, value)
+        versions.append(contents(path))
+    for _ in range(20 if LONG else 3):
+        if kind == "scenes":
+            next(path.glob("*.npy")).unlink()
+        said = [finish(child) for child in [in_child(write, path, value) for value in (1, 2)]]
+        assert all(text == "" or "another run at work" in text for text in said), said
+        assert "" in said and contents(path) in versions
+
+
+CHILD = """
+import sys
+import rawkit.nn
+import megengine
+from rawkit.nn import Baseline, PairBatches, save_model, train
+from rawkit import open_patches
+folder = sys.argv[1]
+noisy, gt = open_patches(folder + "/noisy.bin"), open_patches(folder + "/gt.bin")
+megengine.random.seed(1)
+model = Baseline()
+print("ready", flush=True)
+def tell(step, steps):
+    print("step", step, flush=True)
+    return 1 - step / steps
+def validate(model):
+    print("validating", flush=True)
+    return 8.5
+history = train(model, PairBatches(noisy, gt, 2, crop=16, views=True, seed=1), 40, 1e-3,
+                schedule=tell, ema_decay=0.9, checkpoint=folder + "/c.npz", checkpoint_seconds=0,
+                validate=validate)
+print("saving", flush=True)
+save_model(folder + "/w.npz", model)
+print("saved", history.resumed_at, flush=True)
+"""
+
+
+def train_in_child(folder, kill_on=None, delay=0.0):
+    """Run the training; kill it that long after a line of its output.  Its lines."""
+    command = [sys.executable, "-c", CHILD, str(folder)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=str(places.ROOT))
+    lines = []
+    for line in child.stdout:
+        lines.append(line.decode().strip())
+        if kill_on and lines[-1].startswith(kill_on):
+            time.sleep(delay)
+            child.kill()
+            break
+    lines += [line.decode().strip() for line in child.stdout]
+    assert child.wait() == (-signal.SIGKILL if kill_on else 0)
+    return lines
+
+
+def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
+    for folder in (tmp_path / "whole", tmp_path / "killed"):
+        gt = np.random.default_rng(1).integers(0, 65536, (4, 256, 256), dtype=np.uint16)
+        write_patches(folder / "gt.bin", gt)
+        write_patches(folder / "noisy.bin", gt // 2)
+    train_in_child(tmp_path / "whole")
+    expected, _ = load_arrays(tmp_path / "whole" / "w.npz")
+    steps = rng.integers(1, 40, 18 if LONG else 1)
+    points = ["step %d" % step for step in np.sort(steps)] + ["validating", "saving"]
+    done, repeated = 0, []
+    for point in points:
+        lines = train_in_child(tmp_path / "killed", point, rng.uniform(0, 0.02))
+        steps = [int(line.split()[1]) for line in lines if line.startswith("step ")]
+        if steps:
+            repeated.append(done - steps[0])
+            done = steps[-1]
+    assert max(repeated) <= 1, "with a checkpoint a step, a step is lost"
+    lines = train_in_child(tmp_path / "killed")
+    assert lines[-1] == "saved 40", "after the last step nothing is trained again"
+    found, _ = load_arrays(tmp_path / "killed" / "w.npz")
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+    print("training: %d kills, the same weights bit for bit" % len(points))
+
+
+def mutate(rng, data):
+    """Flip, cut, fill, insert, repeat or overwrite with telling numbers."""
+    data = bytearray(data)
+    for _ in range(rng.integers(1, 4)):
+        place, length = rng.integers(len(data) + 1), int(2 ** rng.uniform(0, 12))
+        kind = rng.integers(6)
+        if kind == 0 and data:
+            data[place % len(data)] ^= 1 << rng.integers(8)
+        elif kind == 1:
+            del data[place:]
+        elif kind == 2:
+            data[place : place + length] = bytes(len(data[place : place + length]))
+        elif kind == 3:
+            data[place:place] = rng.bytes(length)
+        elif kind == 4:
+            data[place:place] = data[place : place + length]
+        else:
+            number = [b"\xff" * 8, b"\x00" * 8, b"\xff\xff\xff\x7f", b"9" * 12, b"-1", b'\n,"(']
+            text = number[rng.integers(len(number))]
+            data[place : place + len(text)] = text
+    return bytes(data)
+
+
+def readers(folder):
+    """Of each kind of file: its name, a good one, and what reads it."""
+    model = folder / "good.npz"
+    save_model(model, Baseline())
+    save_arrays(folder / "state.npz", {"losses": np.ones(9), "n": np.array(4)}, {"settings": {}})
+    np.savez_compressed(folder / "small.npz", meta=np.array("{}"), a=np.ones((3, 4), np.float32))
+    write_dataset(folder / "set", 2, 0, 1, workers=1, preset=RECIPE)
+    truth = (folder / "set" / "true_parameters.csv").read_bytes()
+    patch = write_patches(folder / "p.bin", patches_of(7)[:1]).read_bytes()
+    _scenes(folder / "made", 2)
+    scenes = (folder / "made" / "scenes_2.npy").read_bytes()
+    pixels = np.random.default_rng(0).integers(0, 255, (200, 220, 3), np.uint8)
+    yield "w.npz", model.read_bytes(), load_model
+    yield "a.npz", (folder / "state.npz").read_bytes(), load_arrays
+    yield "z.npz", (folder / "small.npz").read_bytes(), load_arrays
+    yield "true_parameters.csv", truth, lambda path: read_parameters(path.parent, "x")
+    yield "p.bin", patch, lambda path: check_submission(path, folder / "p.bin")
+    yield "s.bin", patch, lambda path: megcup_score(binio.PatchFile(path), open_patches(path))
+    yield "scenes_2.npy", scenes, lambda path: _scenes(path.parent, 2)
+    for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP"):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, kind)
+        yield "x." + kind.lower(), file.getvalue(), photographs
+
+
+def photographs(path):
+    said = []
+    assert usable_photographs([path], report=said.append) or path.name in said[0]
+    assert "\n" not in "".join(said)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_give_one_line_that_names_them(tmp_path):
+    rng, place = np.random.default_rng(1), tmp_path / "fuzz"
+    place.mkdir()
+    kinds = list(readers(tmp_path))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    count = refused = 0
+    slowest = 0.0
+    for _ in range(1000 if LONG else 12):
+        for name, good, read in kinds:
+            path, began = place / name, time.process_time()
+            path.write_bytes(mutate(rng, good))
+            try:
+                read(path)
+            except (ValueError, OSError) as error:
+                refused += 1
+                assert name in str(error) and "\n" not in str(error), (name, error)
+            count, slowest = count + 1, max(slowest, time.process_time() - began)
+            assert time.process_time() - began < 10, name
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown < 300, "%d MiB" % grown
+    print("fuzz: %d files, %d refused with one line, %.1f s the slowest, %d MiB more memory"
+          % (count, refused, slowest, grown))  # fmt: skip
