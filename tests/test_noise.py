@@ -145,7 +145,7 @@ def test_a_patch_with_nan_is_named(world):
 def log_error(patch, slopes, dark, black, level):
     """Logarithm of the estimated variance at a level over the true one."""
     true = slopes.mean() * (level - black) + dark.mean()
-    return float(np.log(line_variance(estimate_blind(patch), np.array([[level]])) / true))
+    return float(np.log(line_variance(estimate_blind(patch), np.array([[level]]))[0, 0] / true))
 
 
 @pytest.mark.parametrize("border", [0, 65535, 4096])
