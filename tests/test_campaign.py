@@ -59,10 +59,10 @@ SINGLE = ("patches", "archive", "table")  # the place is a file, not a folder
 
 @pytest.fixture(autouse=True)
 def quick_scenes(monkeypatch):
-    def ones(n, seed, first):
-        return np.full((n, 256, 256), first + 1, np.float32)
+    def ones(first, count):
+        return np.full((count, 256, 256), first + 1, "<f4")
 
-    monkeypatch.setattr(pretraining, "clean_patches", ones)
+    monkeypatch.setattr(pretraining, "_make_scenes", ones)
 
 
 def contents(path):
@@ -281,7 +281,7 @@ def readers(folder):
     truth = (folder / "set" / "true_parameters.csv").read_bytes()
     patch = write_patches(folder / "p.bin", patches_of(7)[:1]).read_bytes()
     _scenes(folder / "made", 2)
-    scenes = (folder / "made" / "scenes_2.npy").read_bytes()
+    (scenes,) = (folder / "made").glob("*.npy")
     pixels = np.random.default_rng(0).integers(0, 255, (200, 220, 3), np.uint8)
     yield "w.npz", model.read_bytes(), load_model
     yield "a.npz", (folder / "state.npz").read_bytes(), load_arrays
@@ -289,7 +289,7 @@ def readers(folder):
     yield "true_parameters.csv", truth, lambda path: read_parameters(path.parent, "x")
     yield "p.bin", patch, lambda path: check_submission(path, folder / "p.bin")
     yield "s.bin", patch, lambda path: megcup_score(binio.PatchFile(path), open_patches(path))
-    yield "scenes_2.npy", scenes, lambda path: _scenes(path.parent, 2)
+    yield scenes.name, scenes.read_bytes(), lambda path: _scenes(path.parent, 2)
     for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP"):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, kind)
