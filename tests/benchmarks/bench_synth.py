@@ -66,7 +66,7 @@ def errors(number=600):
         guess = line_variance(blind, levels[None])[0]
         row = [slopes.mean(), np.median(np.abs(pair.shot_noise[0] / slopes - 1))]
         row += [abs(blind.shot_noise / slopes.mean() - 1), *np.abs(np.sqrt(guess / true) - 1)]
-        row += [pair.black_level[0, 0] - s.black_level, source == "photograph"]
+        row.append(source == "photograph")
         rows.append(row)
     rows = np.array(rows, np.float64)
     strong = rows[:, 0] >= 1e-4 * 65535
@@ -81,11 +81,6 @@ def errors(number=600):
         for name, column in zip(names, rows[chosen, 1:6].T):
             quantiles = np.quantile(column, [0.5, 0.75, 0.9, 0.95])
             print("  %-14s" % name, " ".join("%6.1f %%" % (100 * q) for q in quantiles))
-    known = np.isfinite(rows[:, 6])
-    worst = np.abs(rows[known, 6]).max() if known.any() else np.nan
-    print(
-        "black level from pairs: known for %d patches, at most %.0f DN off" % (known.sum(), worst)
-    )
 
 
 def scores(number=1024):
