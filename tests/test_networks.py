@@ -6,7 +6,14 @@ import pytest
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.nn import predict
 from rawkit.nn.archive import load_arrays, save_arrays
-from rawkit.nn.networks import PARAMETER_BUDGET, Baseline, BlindUNet, count_parameters, measure
+from rawkit.nn.networks import (
+    PARAMETER_BUDGET,
+    Baseline,
+    BlindUNet,
+    _set_aside,
+    count_parameters,
+    measure,
+)
 from rawkit.nn.weights import get_weights, load_model, save_model, set_weights, sha256
 
 
@@ -180,6 +187,24 @@ def test_a_hot_pixel_stays_and_does_not_smear(rng):
     assert predict(model, hot)[0, 31, 40] == pytest.approx(60000, abs=0.1)
     change[0, 31, 40] = 0
     assert change.max() < 300, "the noise's own deviation there is some 500"
+
+
+def test_a_border_of_one_value_stays(rng):
+    bayer = ramp(rng)
+    bayer[:, :20] = 0
+    pred = predict(busy(2, rng), bayer)
+    np.testing.assert_array_equal(pred[:, :18], 0)
+    assert np.abs(pred - bayer)[:, 20:].max() > 10
+
+
+def test_one_photon_in_the_dark_is_no_hot_pixel():
+    """Of a coarse sensor: 500 DN an electron, read noise of 20 DN."""
+    packed = np.zeros((1, 4, 24, 24), np.float32)
+    packed[0, :, 10, 10] = 500
+    line = [megengine.Tensor(np.full((1, 1, 1, 1), x, np.float32)) for x in (500.0, 400.0)]
+    aside, calm = _set_aside(megengine.Tensor(packed), *line)
+    assert aside.numpy()[0, :, 10, 10].max() == 0
+    np.testing.assert_array_equal(calm.numpy(), packed)
 
 
 def test_a_mosaic_too_small_to_estimate_is_named():
