@@ -4,8 +4,6 @@ import os
 import shutil
 import tempfile
 
-import pytest
-
 OUTPUTS = tempfile.mkdtemp(prefix="rawkit-test-")
 
 
@@ -20,15 +18,8 @@ def pytest_xdist_setupnodes(config, specs):
     os.environ["OMP_NUM_THREADS"] = "1"  # of each process; there are as many as cores
 
 
-def pytest_collection_modifyitems(config, items):
-    """Side by side, a file stays together, above all a notebook's cells; long tests go alone."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        file = item.nodeid.split("::")[0]
-        name = item.nodeid if file.endswith("test_notebooks.py") else file
-        item.add_marker(pytest.mark.xdist_group(name))
-    # the long ones first, so that none is left for the end
+def pytest_collection_modifyitems(items):
+    """The long ones first, so that side by side none is left for the end."""
     items.sort(key=lambda item: not ("test_notebooks" in item.nodeid or ".ipynb" in item.nodeid))
 
 

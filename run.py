@@ -30,7 +30,7 @@ COMMANDS = {
         RUFF + ["check", "."],
         RUFF + ["format", "--check", "."],
         # side by side, on a thread each: two at once need less time than two threads save
-        ["-m", "pytest", "-n", "2", "--dist", "loadgroup"],
+        ["-m", "pytest", "-n", "2", "--dist", "loadfile"],
     ],
     # the root, so that README and outputs are in sight; root needs a permission of its own
     "lab": [LAB + ["--ServerApp.root_dir=" + ROOT] + ["--allow-root"] * IS_ROOT],
