@@ -43,17 +43,7 @@ def _parser():
     check.add_argument("result", metavar="RESULT.bin", type=Path)
     check.add_argument("noisy", metavar="TEST.bin", type=Path)
 
-    synth = commands.add_parser("synth", help="write a synthetic dataset")
-    synth.add_argument("folder", metavar="FOLDER", type=Path)
-    synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs; default: 0")
-    synth.add_argument("--test", metavar="N", type=int, default=0, help="inputs with gt")
-    synth.add_argument("--seed", metavar="S", type=int, default=0)
-    synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
-    synth.add_argument("--photos", metavar="FOLDER", type=Path, help="default: bundled ones")
-    synth.add_argument("--train-split", default="train", help="train, validation or test")
-    synth.add_argument("--test-split", default="test", help="train, validation or test")
-    synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
-    synth.add_argument("--overwrite", action="store_true")
+    _add_synth(commands)
 
     train = commands.add_parser("train", help="train a network on synthetic data")
     train.add_argument("network", metavar="NETWORK", help="BlindUNet or Baseline")
@@ -71,6 +61,20 @@ def _parser():
         "--save", action="store_true", help="also keep the outputs in the notebooks themselves"
     )
     return parser
+
+
+def _add_synth(commands):
+    synth = commands.add_parser("synth", help="write a synthetic dataset")
+    synth.add_argument("folder", metavar="FOLDER", type=Path)
+    synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs; default: 0")
+    synth.add_argument("--test", metavar="N", type=int, default=0, help="inputs with gt")
+    synth.add_argument("--seed", metavar="S", type=int, default=0)
+    synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
+    synth.add_argument("--photos", metavar="FOLDER", type=Path, help="default: bundled ones")
+    synth.add_argument("--train-split", default="train", help="train, validation or test")
+    synth.add_argument("--test-split", default="test", help="train, validation or test")
+    synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
+    synth.add_argument("--overwrite", action="store_true")
 
 
 def _is_photo(path):

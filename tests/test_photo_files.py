@@ -1,5 +1,6 @@
 """Every pixel survives the way in and out, and others read what we write."""
 
+import errno
 import io
 import os
 from pathlib import Path
@@ -264,7 +265,9 @@ def test_nothing_is_written_over_and_failure_leaves_nothing(tmp_path, monkeypatc
     assert path.read_bytes() == before
     with pytest.raises(ValueError, match="expected .dng"):
         write_dng(tmp_path / "a.nef", photo)
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         write_dng(tmp_path / "b.dng", photo)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.dng"]

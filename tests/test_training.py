@@ -192,7 +192,7 @@ def test_a_full_disk_at_a_checkpoint_does_not_end_the_training(tmp_path, pairs, 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_in_order(tmp_path, pairs, kind):
-    path = tmp_path / "c.npz"
+    path, before = tmp_path / "c.npz", signal.getsignal(kind)
 
     class Signalled(MortalBatches):
         def __next__(self):
@@ -204,7 +204,7 @@ def test_a_signal_ends_a_run_in_order(tmp_path, pairs, kind):
     with pytest.raises(TrainingStopped, match="after step 5 of 8; .*c.npz is kept") as caught:
         train(new_model(), batches, 8, checkpoint=path)
     assert caught.value.status == 128 + kind
-    assert signal.getsignal(kind) in (signal.default_int_handler, signal.SIG_DFL)
+    assert signal.getsignal(kind) == before
     found = whole(pairs, checkpoint=path)
     assert found[0].resumed_at == 5 and same(found, whole(pairs))
 

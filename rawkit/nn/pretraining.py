@@ -77,33 +77,12 @@ def pretrain(
     OSError
         If another process trains this network in this folder.
     """
-    if network not in NETWORKS:
-        raise ValueError(
-            "found network %r, expected one of %s" % (network, ", ".join(sorted(NETWORKS)))
-        )
-    for name, value in (("steps", steps), ("scenes", scenes)):
-        if value < 1:
-            raise ValueError("%s: found %r, expected at least 1" % (name, value))
-    check_crop(crop, PATCH_SIZE)
+    _check(network, steps, scenes, crop)
     folder = Path(folder)
     path, log = folder / (network + ".npz"), folder / (network + "_log.csv")
     for output in (path, log):
         check_output(output)
-    megengine.random.seed(seed)
-    config = {"views": views} if network == "BlindUNet" else {}
-    model = NETWORKS[network](**config)
-    command = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
-    command %= (network, steps, scenes, seed)
-    if views != 2 and config:
-        command += " --views %d" % views
-    origin = {}
-    if start:
-        weights, meta = load_arrays(start)
-        set_weights(model, weights, start)
-        origin["start"] = {key: meta[key] for key in ("command", "steps", "start") if key in meta}
-        command += " --start WEIGHTS"
-    if crop != 96:
-        command += " --crop %d" % crop
+    model, origin = _first_model(network, seed, views, start)
     learning_rate = learning_rate or (5e-4 if start else 2e-3)
     clean = _scenes(folder, scenes)
     validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
@@ -136,11 +115,44 @@ def pretrain(
         steps=steps + origin.get("start", {}).get("steps", 0),
         data="synthetic, %d scenes of the split train" % scenes,
         validation_score=round(history.scores[-1][1], 4),
-        command=command,
+        command=_command(network, steps, scenes, seed, start, crop, views),
         **origin,
     )
     write_log(log, history)
     return path, history
+
+
+def _check(network, steps, scenes, crop):
+    if network not in NETWORKS:
+        raise ValueError(
+            "found network %r, expected one of %s" % (network, ", ".join(sorted(NETWORKS)))
+        )
+    for name, value in (("steps", steps), ("scenes", scenes)):
+        if value < 1:
+            raise ValueError("%s: found %r, expected at least 1" % (name, value))
+    check_crop(crop, PATCH_SIZE)
+
+
+def _command(network, steps, scenes, seed, start, crop, views):
+    """What a reader types to train such weights again."""
+    words = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
+    words %= (network, steps, scenes, seed)
+    if network == "BlindUNet" and views != 2:
+        words += " --views %d" % views
+    return words + (" --start WEIGHTS" if start else "") + (" --crop %d" % crop) * (crop != 96)
+
+
+def _first_model(network, seed, views, start):
+    """The network before its first step, and the history of the weights it starts from."""
+    megengine.random.seed(seed)
+    model = NETWORKS[network](**({"views": views} if network == "BlindUNet" else {}))
+    if not start:
+        return model, {}
+    weights, meta = load_arrays(start)
+    set_weights(model, weights, start)
+    return model, {
+        "start": {key: meta[key] for key in ("command", "steps", "start") if key in meta}
+    }
 
 
 def _scenes(folder, count):

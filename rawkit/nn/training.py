@@ -119,19 +119,10 @@ def train(
         start = len(run.losses)
         signals = stack.enter_context(_Signals())
         bar = stack.enter_context(_bar(start, steps)) if progress else None
-        manager = megengine.autodiff.GradManager().attach(model.parameters())
         model.train()
         try:
             for step in range(start, steps):
-                inputs = [megengine.Tensor(array) for array in next(batches)]
-                with manager:
-                    pred = model(*inputs[:-1])
-                    _check_shape(pred, inputs[-1])
-                    value = loss(pred, inputs[-1])
-                    manager.backward(value)
-                run.optimizer.step(learning_rate * schedule(step, steps))
-                run.losses.append(float(value.numpy()))
-                run.count_time()
+                run.step(loss, learning_rate * schedule(step, steps))
                 _check_loss(run.losses, checkpoint)
                 signals.check()
                 if validate and validate_every and not (step + 1) % validate_every:
@@ -160,11 +151,21 @@ class _Run:
     def __init__(self, model, batches, ema_decay, clip_norm):
         self.model, self.batches = model, batches
         self.optimizer = FlatAdam(model.parameters(), ema_decay, clip_norm)
+        self._gradients = megengine.autodiff.GradManager().attach(model.parameters())
         self.losses, self.scores, self.seconds = [], [], 0.0
         self.checkpoint, self._took = None, 0.0
         self._counted = self._saved = time.monotonic()
 
-    def count_time(self):
+    def step(self, loss, learning_rate):
+        """Take a batch, predict, compare, and move the weights downhill."""
+        inputs = [megengine.Tensor(array) for array in next(self.batches)]
+        with self._gradients:
+            pred = self.model(*inputs[:-1])
+            _check_shape(pred, inputs[-1])
+            value = loss(pred, inputs[-1])
+            self._gradients.backward(value)
+        self.optimizer.step(learning_rate)
+        self.losses.append(float(value.numpy()))
         now = time.monotonic()
         self.seconds, self._counted = self.seconds + now - self._counted, now
 

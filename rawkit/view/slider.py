@@ -31,8 +31,8 @@ LENS_PIXELS = 21  # as in slider.js
 MIN_SIDE = 32  # pixels
 # Notebook 6 does not run the scripts of a widget's output before it joins the page
 WAKE = (
-    "var root = this.closest('.rawkit-compare'); root.hasAttribute('data-live') || "
-    "(0, eval)(root.querySelector('script').textContent)"
+    "var root = this.closest('.rawkit-compare'), script = root.querySelector('script'); "
+    "root.hasAttribute('data-live') || script && (0, eval)(script.textContent)"
 )
 
 
