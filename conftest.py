@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 OUTPUTS = tempfile.mkdtemp(prefix="rawkit-test-")
 
 
@@ -14,6 +16,7 @@ def pytest_configure(config):
     os.environ["RAWKIT_OUTPUTS"] = OUTPUTS
 
 
+@pytest.hookimpl(optionalhook=True)  # Python 3.7 runs without it
 def pytest_xdist_setupnodes(config, specs):
     os.environ["OMP_NUM_THREADS"] = "1"  # of each process; there are as many as cores
 
