@@ -38,11 +38,11 @@ except ImportError as error:
 logging.getLogger("megbrain").addFilter(lambda record: "with spin of 1" not in record.getMessage())
 
 # what MegEngine's C code says on stderr where there is no GPU, which is no error
-NO_GPU = ("info: +", "debug: failed to load cuda func")
+NO_GPU = ("info: +", "debug: failed to load cuda func")  # and again in each process it forks
 
 
 @contextlib.contextmanager
-def _without(phrases):
+def without_lines(phrases):
     """Keep lines that hold one of the phrases from stderr; everything else is passed on."""
     try:
         saved = os.dup(2)
@@ -65,7 +65,7 @@ def _without(phrases):
 
 
 # The first tensor, and the first question about GPUs, look for CUDA.
-with _without(NO_GPU):
+with without_lines(NO_GPU):
     megengine.Tensor(0.0).numpy()
     _HAS_CUDA = megengine.is_cuda_available()
 

@@ -98,9 +98,7 @@ class Explorer:
     def _repr_mimebundle_(self, **options):
         if ipywidgets is None:
             return {"text/plain": repr(self)}
-        # spelt out, since the widgets of ipywidgets 7 have no such method
-        widget = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": widget}
+        return widget_bundle(self.box, repr(self))
 
     # -- the controls
 
@@ -253,6 +251,12 @@ class Explorer:
         if self.gt is None:
             parts.append("no reference in this set, so no error views")
         return " &middot; ".join(parts)
+
+
+def widget_bundle(widget, text):
+    """What Jupyter shows a widget by, spelt out: ipywidgets 7 has no method for it."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"text/plain": text, "application/vnd.jupyter.widget-view+json": view}
 
 
 def _scales(views):

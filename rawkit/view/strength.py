@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..places import atomic_file
+from .explorer import widget_bundle
 from .slider import CompareSlider
 
 try:
@@ -63,9 +64,7 @@ class StrengthSlider:
     def _repr_mimebundle_(self, **options):
         if ipywidgets is None:
             return {"text/plain": repr(self), "text/html": self.slider._repr_html_()}
-        bundle = self.box._repr_mimebundle_(**options)
-        bundle["text/plain"] = repr(self)
-        return bundle
+        return widget_bundle(self.box, repr(self))
 
     def _build(self):
         def control(description, value):

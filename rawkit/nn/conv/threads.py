@@ -3,6 +3,8 @@
 import contextlib
 import os
 
+from ..device import NO_GPU, without_lines
+
 
 def usable_cores():
     """Cores that this process may use: affinity, the container's quota, OMP_NUM_THREADS.
@@ -13,7 +15,8 @@ def usable_cores():
     """
     import joblib  # here, as it takes a tenth of a second
 
-    cores = joblib.cpu_count()
+    with without_lines(NO_GPU):  # on Python 3.7 it forks
+        cores = joblib.cpu_count()
     wish = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return min(cores, int(wish)) if wish.isdigit() and int(wish) else cores
 
@@ -29,7 +32,8 @@ def openmp():
     """
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController().select(prefix="libgomp")
+    with without_lines(NO_GPU):  # on Python 3.7 it forks
+        return ThreadpoolController().select(prefix="libgomp")
 
 
 @contextlib.contextmanager
