@@ -24,7 +24,21 @@ def difference(found, expected):
 
 
 def gradients(net, x, dy, run=fused):
-    """Output, input's gradient and the parameters' gradients, by name."""
+    """Output, input's gradient and the parameters' gradients, by name.
+
+    MegEngine 1.13's own operators give garbage for a bias now and then (one network in
+    some hundreds): of them, what comes out twice alike is taken.
+    """
+    found = _gradients(net, x, dy, run)
+    while conv.conv_path().name == "native":
+        again = _gradients(net, x, dy, run)
+        if all(np.allclose(again[name], found[name]) for name in found):
+            break
+        found = again
+    return found
+
+
+def _gradients(net, x, dy, run):
     x = mge.Tensor(x)
     names, tensors = zip(*net.named_parameters())
     gm = GradManager().attach(list(tensors) + [x])
