@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from rawkit import binio, open_pairs, open_patches, places, split_pairs, write_patches
+from rawkit import binio, megcup_score, open_pairs, open_patches, places, split_pairs, write_patches
+from rawkit.nn import Baseline, PairBatches, SyntheticBatches, denoise
+from rawkit.nn.identity import run_identity
 
 
 def test_what_is_written_is_read_back(tmp_path, patches):
@@ -129,3 +131,22 @@ def test_a_file_that_shrinks_while_it_is_read_is_named(tmp_path, patches):
     np.testing.assert_array_equal(file[0], patches[0])
     with pytest.raises(ValueError, match="a.bin: found that it has shrunk"):
         file[2]
+
+
+@pytest.mark.parametrize("reader", ["training", "scenes", "prediction", "score", "identity"])
+def test_a_memory_map_that_shrinks_is_an_error_and_not_the_end(tmp_path, patches, reader):
+    path = write_patches(tmp_path / "a.bin", patches)
+    noisy = split_pairs(*[binio.open_patches(path)] * 2)[0][0]
+    np.save(str(tmp_path / "scenes.npy"), np.full((4, 256, 256), 0.5, np.float32))
+    scenes = np.load(str(tmp_path / "scenes.npy"), mmap_mode="r")
+    read = {
+        "training": lambda: next(PairBatches(noisy, noisy, crop=64)),
+        "scenes": lambda: next(SyntheticBatches(scenes, crop=64)),
+        "prediction": lambda: denoise(Baseline(), noisy),
+        "score": lambda: megcup_score(noisy, patches[: len(noisy)]),
+        "identity": lambda: run_identity(data=[noisy]),
+    }[reader]
+    for file in (path, tmp_path / "scenes.npy"):
+        os.truncate(str(file), 4096)
+    with pytest.raises(ValueError, match="(a.bin|scenes.npy): found that it has shrunk"):
+        read()

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..bayer import SCALE, crop_bayer
 from ..noise import estimate_blind
+from ..places import check_whole
 from ..synth import MIXED, expose, plane_noise, random_sensor, vary_sensor
 
 
@@ -29,6 +30,11 @@ class PairBatches:
         The published code draws a random index and then ignores it: every batch
         consists of the first `batch_size` patches.  On, that happens here too.
 
+    Attributes
+    ----------
+    drawn : list of int
+        Which pairs the last batch was cut from.
+
     Yields
     ------
     noisy_01, gt_01 : ndarrays, shape (batch_size, 1, crop, crop), float32, DN / 65536
@@ -36,7 +42,8 @@ class PairBatches:
     Raises
     ------
     ValueError
-        If the two differ in shape, or are fewer than the fault needs.
+        If the two differ in shape, or are fewer than the fault needs; on drawing, if
+        the file behind a memory map has shrunk.
     """
 
     def __init__(
@@ -64,12 +71,14 @@ class PairBatches:
     def __next__(self):
         size, count = self.settings["crop"], self.settings["batch_size"]
         batch = np.empty((2, count, 1, size, size), np.float32)
+        self.drawn = []
         for i in range(count):
             index = self._rng.randint(0, len(self._pairs[0]) - 1)
+            self.drawn.append(i if self.settings["index_fault"] else index)
             place = self._draw_place(size)
             for images, patches in zip(batch, self._pairs):
-                patch = patches[i if self.settings["index_fault"] else index]
-                images[i, 0] = crop_bayer(patch, *place)
+                check_whole(patches)
+                images[i, 0] = crop_bayer(patches[self.drawn[-1]], *place)
         batch /= np.float32(SCALE)
         return batch[0], batch[1]
 
@@ -165,6 +174,7 @@ class SyntheticBatches:
         shots, lines = [], []
         for _ in range(set_["batch_size"]):
             index = rng.integers(len(self._scenes))
+            check_whole(self._scenes)
             scene = self._scenes[index]
             top, left = 2 * rng.integers((np.array(scene.shape) - set_["crop"]) // 2)
             crop = crop_bayer(scene, top, left, set_["crop"], int(rng.integers(8)))

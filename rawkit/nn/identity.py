@@ -16,6 +16,8 @@ from pathlib import Path
 import megengine
 import numpy as np
 
+from ..places import check_whole
+
 # Of rawkit, what makes a number; that files and fast layers are handled otherwise does not.
 FOLLOWED = tuple("rawkit.nn." + name for name in ("networks", "losses", "optimizer", "batches"))
 FOLLOWED += ("rawkit.bayer", "rawkit.noise", "rawkit.synth")
@@ -108,6 +110,7 @@ def _array(array):
     head = "%s %s" % (array.dtype.str, "x".join(map(str, array.shape)))
     digest = hashlib.blake2b(head.encode(), digest_size=8)
     for part in array if array.ndim > 2 else [array]:  # a memory map is never held as a whole
+        check_whole(part)
         digest.update(np.ascontiguousarray(part).data.cast("B") if part.size else b"")
     found = "array %s %s" % (head, digest.hexdigest())
     if isinstance(array, np.memmap) and not array.flags.writeable:
