@@ -3,8 +3,9 @@
 import struct
 
 import numpy as np
+import tifffile
 
-from rawkit.photo import Photo
+from rawkit.photo import Photo, read_photo
 from rawkit.photo.dng import SRGB_TO_XYZ
 
 NEUTRAL = np.array([0.5, 1.0, 0.625])
@@ -63,3 +64,17 @@ def lossless_jpeg(mosaic):
     return (
         b"\xff\xd8" + b"".join(b"\xff" + part for part in (frame, table, scan)) + data + b"\xff\xd9"
     )
+
+
+def compress(path):
+    """Store the mosaic of a DNG of ours as lossless JPEG: LibRaw must read it then."""
+    photo = read_photo(path)
+    jpeg = lossless_jpeg(photo.mosaic)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(str(path)) as tiff:
+        tag = tiff.pages[0].pages[0].tags
+        places = [tag[code].valueoffset for code in (259, 273, 279)]
+    at = len(data)
+    for place, value, size in zip(places, (7, at, len(jpeg)), (2, 4, 4)):
+        data[place : place + size] = value.to_bytes(size, "little")
+    path.write_bytes(bytes(data) + jpeg)

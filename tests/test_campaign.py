@@ -15,6 +15,7 @@ import time
 
 import numpy as np
 import pytest
+from photo_files import compress, make_photo
 from PIL import Image
 
 from rawkit import binio, open_patches, places, write_patches
@@ -22,6 +23,7 @@ from rawkit.nn import Baseline, load_model, pretraining, save_model
 from rawkit.nn.archive import load_arrays, save_arrays
 from rawkit.nn.pretraining import _scenes
 from rawkit.nn.training import History, write_log
+from rawkit.photo import rawpy, read_photo, write_dng
 from rawkit.score import megcup_score
 from rawkit.submission import check_submission
 from rawkit.synth import write_dataset
@@ -290,6 +292,12 @@ def readers(folder):
     yield "p.bin", patch, lambda path: check_submission(path, folder / "p.bin")
     yield "s.bin", patch, lambda path: megcup_score(binio.PatchFile(path), open_patches(path))
     yield scenes.name, scenes.read_bytes(), lambda path: _scenes(path.parent, 2)
+    mosaic = np.random.default_rng(0).integers(512, 16383, (48, 64), dtype=np.uint16)
+    photo = write_dng(folder / "plain.dng", make_photo(mosaic))
+    yield "plain.dng", photo.read_bytes(), read_photo
+    if rawpy:
+        compress(photo)  # so that LibRaw must read it
+        yield "compressed.dng", photo.read_bytes(), read_photo
     for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP"):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, kind)

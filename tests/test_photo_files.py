@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from photo_files import lossless_jpeg, make_photo
+from photo_files import compress, make_photo
 
 from rawkit.photo import from_rggb, read_photo, to_rggb, write_dng
 from rawkit.photo import tags as t
@@ -53,20 +53,6 @@ def replace(path, photo):
     if path.exists():
         path.unlink()
     return write_dng(path, photo)
-
-
-def compress(path):
-    """Store the mosaic of a DNG of ours as lossless JPEG: LibRaw must read it then."""
-    photo = read_photo(path)
-    jpeg = lossless_jpeg(photo.mosaic)
-    data = bytearray(path.read_bytes())
-    with tifffile.TiffFile(str(path)) as tiff:
-        tag = tiff.pages[0].pages[0].tags
-        places = [tag[code].valueoffset for code in (259, 273, 279)]
-    at = len(data)
-    for place, value, size in zip(places, (7, at, len(jpeg)), (2, 4, 4)):
-        data[place : place + size] = value.to_bytes(size, "little")
-    path.write_bytes(bytes(data) + jpeg)
 
 
 @MANY

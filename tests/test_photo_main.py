@@ -192,3 +192,12 @@ def test_without_rawpy_only_uncompressed_dng_is_read(capsys, files, monkeypatch)
     (files / "other.raf").write_bytes(b"FUJIFILMCCD-RAW 0201" + bytes(500))
     line = fails(capsys, "info", files / "other.raf")
     assert "expected uncompressed DNG" in line and "pip install rawpy" in line
+
+
+def test_a_black_frame_is_described_and_named(capsys, tmp_path):
+    photo = write_dng(tmp_path / "black.dng", make_photo(np.full((64, 64), 512, np.uint16)))
+    assert run("info", photo) == 0
+    assert "64 x 64" in capsys.readouterr().out
+    message = fails(capsys, "denoise", photo, tmp_path / "out.dng")
+    assert "black.dng: found a frame that tells nothing" in message
+    assert not (tmp_path / "out.dng").exists()

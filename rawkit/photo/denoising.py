@@ -106,6 +106,9 @@ def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=Fals
     from ..nn import SHIPPED, load_model  # MegEngine takes seconds to load
 
     model, _ = load_model(weights or SHIPPED)
-    denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress=True)
+    try:
+        denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress=True)
+    except ValueError as error:
+        raise ValueError("%s: %s" % (source, error)) from None
     write_dng(out, denoised)
     return denoised

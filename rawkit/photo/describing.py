@@ -33,8 +33,10 @@ def describe(photo):
     ]
     if np.any(photo.black_deltas[0]) or np.any(photo.black_deltas[1]):
         lines.append("black level: varies by row or column")
-    if min(seen) >= 48:
+    try:
         lines += _noise(photo)
+    except ValueError as error:  # too small, black, or clipped all over
+        lines.append("noise: not measured: %s" % error)
     if photo.notes:
         lines.append("not kept in a denoised copy: %s" % ", ".join(photo.notes))
     return lines

@@ -76,14 +76,27 @@ def read_photo(path):
     with _open(path) as file:
         if file.read(3) == b"\xff\xd8\xff":
             raise ValueError("%s: found a JPEG, %s" % (path, EXPECTED))
+    try:
+        photo = _read(path)
+        _check(path, photo)
+    except OSError:
+        raise
+    except Exception as error:  # over a damaged file tifffile stumbles in any way there is
+        if isinstance(error, ValueError) and str(error).startswith(str(path)):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            "%s: found a file that is damaged (%s), %s" % (path, reason, EXPECTED)
+        ) from None
+    return photo
+
+
+def _read(path):
     with tags.open_tiff(path) as tiff:
         first = None if tiff is None else tiff.pages[0]
         if first is not None and tags.DNG_VERSION in first.tags:
-            photo = _read_dng(path, tiff, first)
-        else:
-            photo = _read_other(path, first)
-    _check(path, photo)
-    return photo
+            return _read_dng(path, tiff, first)
+        return _read_other(path, first)
 
 
 def _check(path, photo):
