@@ -199,3 +199,14 @@ def test_the_phase_of_a_mosaic_is_told_from_its_greens(world):
     assert greens_elsewhere(noisy[:, 1:-1]).mean() > 0.7
     grey = np.random.default_rng(0).poisson(900, (4, 64, 64))
     assert not greens_elsewhere(grey).any()
+
+
+def test_pairs_are_fitted_in_pieces(rng):
+    """Many more patches need no more memory at a time, and each gets what it gets alone."""
+    gt = np.full((40, 32, 32), 1) * rng.integers(500, 30000, (40, 1, 1))
+    noisy = gt + rng.normal(0, 300, gt.shape)
+    line = estimate_pairs(noisy, gt)
+    assert line.shot_noise.shape == (40, 4)
+    for i in (0, 15, 16, 39):
+        alone = estimate_pairs(noisy[i : i + 1], gt[i : i + 1])
+        np.testing.assert_array_equal(line.intercept[i], alone.intercept[0])

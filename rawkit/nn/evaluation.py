@@ -7,7 +7,6 @@ itself stays in `rawkit.score`.
 import time
 
 import numpy as np
-import pandas
 
 from ..binio import open_pairs, split_pairs
 from ..places import TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT
@@ -97,6 +96,8 @@ def score_held_out(model, folder, limit=64, **options):
 
 
 def _table(model, noisy, gt, **options):
+    import pandas  # takes half a second to load
+
     parts, first, began = [], 0, time.perf_counter()
     for pred in denoise_batches(model, noisy, **options):
         seconds, now = time.perf_counter() - began, slice(first, first + len(pred))
@@ -124,6 +125,8 @@ def score_networks(networks, folder, **options):
         One row for the untouched input and one for each network: "score",
         "worst patch" (its number), "ms/patch".
     """
+    import pandas
+
     rows = {}
     for name, model in networks.items():
         table = score_table(model, folder, **options)

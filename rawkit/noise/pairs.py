@@ -19,6 +19,7 @@ from ..bayer import pack_bayer
 from .line import NEAR_WHITE, NoiseLine, fit_lines, physical_lines
 
 Curve = namedtuple("Curve", "mean variance count")
+PIECE = 16  # patches fitted at a time: of 256 x 256 pixels some 100 MiB
 
 
 def photon_transfer_curve(noisy, gt, bins=24, low=0.0, high=65535.0):
@@ -84,6 +85,12 @@ def estimate_pairs(noisy, gt, rounds=5):
         raise ValueError(
             "noisy and gt need one shape (N, H, W), found %s and %s" % (noisy.shape, gt.shape)
         )
+    pieces = [slice(i, i + PIECE) for i in range(0, max(1, len(noisy)), PIECE)]
+    parts = [_fit_pairs(noisy[piece], gt[piece], rounds) for piece in pieces]
+    return NoiseLine(*map(np.concatenate, zip(*parts)))
+
+
+def _fit_pairs(noisy, gt, rounds):
     noisy, gt = (pack_bayer(np.asarray(x, np.float64)) for x in (noisy, gt))
     noisy, gt = noisy.reshape(noisy.shape[:2] + (-1,)), gt.reshape(gt.shape[:2] + (-1,))
     square = np.square(noisy - gt)
@@ -98,7 +105,7 @@ def estimate_pairs(noisy, gt, rounds=5):
         slope, intercept = fit_lines(gt, np.minimum(square, 16 * variance), weight)
         slope, intercept = physical_lines(slope, intercept, weight, gt, square)
         variance = np.maximum(slope[..., None] * gt + intercept[..., None], 0.02 * mean)
-    return NoiseLine(slope, intercept)
+    return slope, intercept
 
 
 def _clip_levels(noisy):
