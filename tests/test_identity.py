@@ -87,6 +87,28 @@ def test_it_is_the_same_in_another_process(thing):
     assert run() == run()
 
 
+def test_a_notebook_finds_its_runs_again_in_another_kernel(tmp_path):
+    """There rawkit comes from "..", layers have run, and other libraries have state."""
+    program = """
+import sys; sys.path.insert(0, "..")
+import numpy as np, megengine as mge
+from rawkit.nn import BlindUNet, denoise
+from rawkit.nn.conv import Conv2d, fused
+from rawkit.nn.identity import run_identity
+class Mine(BlindUNet):
+    def residual(self, stable):
+        return fused(stable[:, :4], Conv2d(4, 4, 3, padding=1))
+first = run_identity(row=Mine)
+Mine()(mge.Tensor(np.ones((1, 1, 64, 64), "float32")))
+print(first, run_identity(row=Mine))
+"""
+    run = lambda: subprocess.check_output(  # noqa: E731
+        [sys.executable, "-c", program], cwd=str(places.ROOT / "notebooks")
+    ).split()
+    (one, after), (two, _) = run(), run()
+    assert one == after == two
+
+
 def test_a_description_can_be_read():
     found = describe_run(steps=3, rate=0.1, batches={"crop": 16, "data": np.zeros((2, 3))})
     assert (found["steps"], found["rate"], found["batches"]["crop"]) == (3, 0.1, 16)

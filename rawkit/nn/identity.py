@@ -7,6 +7,7 @@ does: comments, names of files and lines do not, other helpers that it calls do.
 import functools
 import hashlib
 import json
+import os
 import sys
 import sysconfig
 import types
@@ -22,7 +23,8 @@ from ..places import check_whole
 FOLLOWED = tuple("rawkit.nn." + name for name in ("networks", "losses", "optimizer", "batches"))
 FOLLOWED += ("rawkit.bayer", "rawkit.noise", "rawkit.synth")
 PACKAGE = str(Path(__file__).resolve().parents[1])
-LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+LIBRARIES = ("stdlib", "purelib", "platlib")
+LIBRARIES = tuple(os.path.realpath(sysconfig.get_paths()[name]) for name in LIBRARIES)
 
 _hashed = {}  # contents of memory maps by id, for as long as they live
 
@@ -177,6 +179,8 @@ def _is_followed(thing):
         file = thing.__code__.co_filename
     else:
         file = getattr(sys.modules.get(module), "__file__", None) or "built in"
+    if os.path.isabs(file):  # a notebook's own rawkit is .../notebooks/../rawkit
+        file = os.path.realpath(file)
     if file.startswith(PACKAGE):
         return module.startswith(FOLLOWED)
     return module == "__main__" or not (file == "built in" or file.startswith(LIBRARIES))
