@@ -1,6 +1,6 @@
 """Nothing lost: kills, full disks, files of strangers and two at once, for real.
 
-The suite runs a short form.  The long one, some ten minutes, prints its figures:
+The suite runs a short form.  The long one, two minutes, prints its figures:
 
     RAWKIT_CAMPAIGN=long .venv/bin/python -m pytest -s tests/test_campaign.py
 """

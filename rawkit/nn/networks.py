@@ -222,8 +222,11 @@ class BlindUNet(Stabilised):
     def residual(self, stable):
         if self.config["views"] == 1:
             return self._one_view(stable)
-        # both at once: the layers are the same
-        first, second = F.split(self._one_view(F.concat([stable, _turn(stable)])), 2)
+        turned = _turn(stable)
+        if self.training:  # both at once is faster, but holds twice the memory
+            first, second = F.split(self._one_view(F.concat([stable, turned])), 2)
+        else:
+            first, second = self._one_view(stable), self._one_view(turned)
         # the first row and column of the mosaic are in the first view only
         first, second = unpack_bayer(first), unpack_bayer(second)[:, ::-1, ::-1]
         inner = 0.5 * (first[:, 1:, 1:] + second[:, :-1, :-1])
