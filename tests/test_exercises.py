@@ -108,6 +108,40 @@ assert -0.1 < faulty - score < 0.03, (faulty, score)
 assert fault[-30:].mean() < fault[:30].mean() / 4
 """,
     ),
+    "03-1": Exercise(
+        "03",
+        'ONLY = ["baseline without its faults", "residual output"]',
+        check="""
+score = mine.set_index("row").score
+assert abs(score[FIRST] - 6.21) < 0.1 and abs(score["residual output"] - 6.69) < 0.1
+assert score[FIRST] < untouched
+""",
+    ),
+    "03-2": Exercise(
+        "03",
+        'STEPS = 1000\nONLY = ["baseline without its faults", "residual output", '
+        '"loss like the score", "both"]',
+        (
+            (
+                "ROWS = {",
+                'ROWS = {\n    "both": {"network": lambda: Plain(residual=True), '
+                '"loss": score_loss},',
+            ),
+        ),
+        check="""
+gain = mine.set_index("row").score - mine.set_index("row").score[FIRST]
+assert abs(gain["residual output"] - 0.42) < 0.1 and abs(gain["loss like the score"] - 0.17) < 0.1
+assert gain["both"] < gain["residual output"] + gain["loss like the score"] - 0.05, gain
+""",
+    ),
+    "03-3": Exercise(
+        "03",
+        "SEEDS = (1, 2, 3)",
+        check="""
+both = mine.groupby("row").score.agg(["mean", "std"]).loc[ONLY]
+assert 0.6 < both["mean"][1] - both["mean"][0] < 1.2 and 0.1 < both["std"].max() < 0.5, both
+""",
+    ),
     "04-1": Exercise(
         "04",
         edits=((WIDTHS, "FINE, COARSE, COARSEST = 16, 24, 32"),) + UNBOUND,
