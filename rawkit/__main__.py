@@ -80,14 +80,16 @@ def _add_synth(commands):
 def _is_photo(path):
     from .photo.reading import is_photo
 
-    return is_photo(path)
+    if not path.exists():
+        raise FileNotFoundError("%s: found no file, expected patches or a raw photograph" % path)
+    return path.is_file() and is_photo(path)
 
 
 def _info(args):
     from .binio import PatchFile, open_pairs
     from .places import GT_OF, NAMES
 
-    if args.path.is_file() and _is_photo(args.path):
+    if _is_photo(args.path):
         from .photo import describe, read_photo
 
         print("%s\n  %s" % (args.path, "\n  ".join(describe(read_photo(args.path)))))
@@ -139,7 +141,7 @@ def _denoise(args):
     from .binio import open_patches
     from .places import check_output
 
-    if args.noisy.is_file() and _is_photo(args.noisy):
+    if _is_photo(args.noisy):
         return _denoise_photo(args)
     if args.strength is not None or args.remove_hot_pixels:
         raise ValueError(

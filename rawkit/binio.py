@@ -36,7 +36,7 @@ def open_patches(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            "%s: found %s, expected a patch file"
+            "%s: found %s, expected a file of patches"
             % (path, "a folder" if path.is_dir() else "no file")
         )
     size = path.stat().st_size

@@ -26,7 +26,7 @@ PACKAGES = (
     ("numpy", 2, "MegEngine breaks with 2"),
     ("setuptools", 81, "MegEngine imports pkg_resources, which later ones lack"),
     ("opencv-python", 5, "MegEngine breaks with 5"),
-    ("onednn-cpu-gomp", None, "fast convolutions on a CPU"),
+    ("onednn-cpu-gomp", 2024, "fast convolutions on a CPU"),
     ("scipy", None, "noise and synthetic data"),
     ("pandas", None, "tables of runs"),
     ("threadpoolctl", None, "threads"),
@@ -41,6 +41,7 @@ PACKAGES = (
     ("ipywidgets", None, "the explorer"),
     ("jupyterlab", None, "the notebooks"),
     ("nbconvert", None, "the report"),
+    ("rawpy", None, "optional: raw files of other kinds than plain DNG"),
 )
 MEMORY = 1.0  # GiB; the quick run of 02 took 0.42, the rest is for Jupyter and a browser
 DISK = 1.0  # GiB; a quick run writes a few MB, a full one checkpoints and a result of 128 MB
@@ -64,16 +65,24 @@ def check_system():
 def check_package(name, limit, why):
     """One package's version."""
     install = 'pip install "%s<%d"' % (name, limit) if limit else "pip install " + name
-    try:
-        version = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed (%s)" % why, install
+    version = _version(name)
+    if version is None and name == "jupyterlab" and _version("notebook"):
+        return "not installed; notebook %s" % _version("notebook"), None
+    if version is None:
+        return "not installed (%s)" % why, None if name == "rawpy" else install
     major = version.split(".")[0]
     if limit and major.isdigit() and int(major) >= limit:
         return "%s (%s)" % (version, why), install
     if name == "ipywidgets" and version.startswith("7.8"):
         return "%s, whose outputs fail in Notebook 6" % version, 'pip install "ipywidgets<7.8"'
     return version, None
+
+
+def _version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def check_networks():
