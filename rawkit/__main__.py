@@ -78,6 +78,7 @@ def _add_synth(commands):
 
 
 def _is_photo(path):
+    """Whether a path holds a photograph and not patches; what is not there is neither."""
     from .photo.reading import is_photo
 
     if not path.exists():

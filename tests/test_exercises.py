@@ -28,9 +28,10 @@ class Exercise(NamedTuple):
 
 
 QUICK = {
-    "01-1": Exercise(
+    "01": Exercise(
         "01",
         check="""
+# 01-1
 def scatter(bins):
     curve = photon_transfer_curve(sample[best], sample_gt[best], bins)
     fitted = line.shot_noise[best][:, None] * curve.mean + line.intercept[best][:, None]
@@ -48,9 +49,10 @@ half = (few + few_gt.astype(float)) / 2
 assert abs(megcup_score(half, few_gt) - megcup_score(few, few_gt) - 1.505) < 1e-3
 """,
     ),
-    "06-1": Exercise(
+    "06": Exercise(
         "06",
         check="""
+# 06-1
 weaker = active_view(denoise_photo(photo, model, 0.7)).astype(float)
 dim = clean < 4000  # what is clipped stays, whatever the strength
 left = (weaker - clean)[dim].std() / (seen - clean.astype(float))[dim].std()
@@ -162,6 +164,18 @@ assert 0.6 < both["mean"][1] - both["mean"][0] < 1.2 and 0.1 < both["std"].max()
         + UNBOUND,
         check="assert parameters == 95156 and abs(today.score.iloc[-1] - 9.2) < 0.1, today",
     ),
+    "05-1": Exercise(
+        "05",
+        "SELF_ENSEMBLE = True",
+        check="""
+assert abs(score_of_errors(errors.answer) - 9.99) < 0.03, score_of_errors(errors.answer)
+
+# 05-3
+assert errors.answer.idxmax() == errors.untouched.idxmax() == 2
+assert errors.untouched.nlargest(2).index[1] == 9
+assert errors.answer[9] < errors.answer.median()
+""",
+    ),
     "06-3": Exercise(
         "06",
         edits=(
@@ -177,18 +191,6 @@ assert 0.6 < both["mean"][1] - both["mean"][0] < 1.2 and 0.1 < both["std"].max()
 dark = truth < photo.black_level.mean() + 30
 right = active_view(denoise_photo(photo, model))[dark].mean() - truth[dark].mean()
 assert abs(right) < 1 and clean[dark].mean() - truth[dark].mean() > 3
-""",
-    ),
-    "05-1": Exercise(
-        "05",
-        "SELF_ENSEMBLE = True",
-        check="""
-assert abs(score_of_errors(errors.answer) - 9.99) < 0.03, score_of_errors(errors.answer)
-
-# 05-3
-assert errors.answer.idxmax() == errors.untouched.idxmax() == 2
-assert errors.untouched.nlargest(2).index[1] == 9
-assert errors.answer[9] < errors.answer.median()
 """,
     ),
 }

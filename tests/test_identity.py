@@ -87,12 +87,12 @@ def test_it_is_the_same_in_another_process(thing):
     assert run() == run()
 
 
-def test_a_notebook_finds_its_runs_again_in_another_kernel(tmp_path):
+def test_a_notebook_finds_its_runs_again_in_another_kernel():
     """There rawkit comes from "..", layers have run, and other libraries have state."""
     program = """
 import sys; sys.path.insert(0, "..")
 import numpy as np, megengine as mge
-from rawkit.nn import BlindUNet, denoise
+from rawkit.nn import BlindUNet
 from rawkit.nn.conv import Conv2d, fused
 from rawkit.nn.identity import run_identity
 class Mine(BlindUNet):
