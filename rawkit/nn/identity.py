@@ -22,7 +22,6 @@ from ..places import check_whole
 # Of rawkit, what makes a number; that files and fast layers are handled otherwise does not.
 FOLLOWED = tuple("rawkit.nn." + name for name in ("networks", "losses", "optimizer", "batches"))
 FOLLOWED += ("rawkit.bayer", "rawkit.noise", "rawkit.synth")
-PACKAGE = str(Path(__file__).resolve().parents[1])
 LIBRARIES = ("stdlib", "purelib", "platlib")
 LIBRARIES = tuple(os.path.realpath(sysconfig.get_paths()[name]) for name in LIBRARIES)
 
@@ -175,12 +174,12 @@ def _members(kind):
 def _is_followed(thing):
     """Whether code is the reader's own, or of rawkit what makes a number."""
     module = getattr(thing, "__module__", None) or ""
+    if module.startswith("rawkit."):  # by its name: to a notebook its file is ../rawkit/...
+        return module.startswith(FOLLOWED)
     if isinstance(thing, types.FunctionType):
         file = thing.__code__.co_filename
     else:
         file = getattr(sys.modules.get(module), "__file__", None) or "built in"
-    if os.path.isabs(file):  # a notebook's own rawkit is .../notebooks/../rawkit
+    if os.path.isabs(file):
         file = os.path.realpath(file)
-    if file.startswith(PACKAGE):
-        return module.startswith(FOLLOWED)
     return module == "__main__" or not (file == "built in" or file.startswith(LIBRARIES))
