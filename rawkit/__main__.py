@@ -46,14 +46,14 @@ def _parser():
     _add_synth(commands)
 
     train = commands.add_parser("train", help="train a network on synthetic data")
-    train.add_argument("network", metavar="NETWORK", help="BlindUNet or Baseline")
+    train.add_argument("network", metavar="NETWORK", help="TwoScaleUNet, BlindUNet or Baseline")
     train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
     train.add_argument("--steps", type=int, default=12000)
     train.add_argument("--scenes", type=int, default=2400, help="clean scenes to make")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
     train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
-    train.add_argument("--views", type=int, default=2, help="of a BlindUNet, 1 or 2; default: 2")
+    train.add_argument("--views", type=int, default=2, help="of a U-Net, 1 or 2; default: 2")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")

@@ -1,6 +1,6 @@
 """Networks, on MegEngine: their layers and weights, training and prediction.
 
-`networks` holds the two that come with the suite, `training` the loop, `prediction` the
+`networks` holds those that come with the suite, `training` the loop, `prediction` the
 way from patches to patches, `conv/` the layers that are fast on a CPU.
 """
 
@@ -21,6 +21,7 @@ from .networks import (
     Baseline,
     BlindUNet,
     Stabilised,
+    TwoScaleUNet,
     count_parameters,
     measure,
     register,

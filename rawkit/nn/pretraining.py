@@ -16,7 +16,7 @@ from ..synth import clean_patches, get_recipe, write_dataset
 from .archive import load_arrays
 from .batches import SyntheticBatches, check_crop
 from .losses import score_loss
-from .networks import NETWORKS, Stabilised
+from .networks import NETWORKS, Stabilised, UNet
 from .optimizer import cosine_decay
 from .prediction import denoise
 from .training import train, write_log
@@ -58,7 +58,7 @@ def pretrain(
         Side of the crops, in pixels.  A batch holds about as many pixels as 16
         crops of 96.
     views : 1 or 2
-        Of a BlindUNet.  2 takes twice as long a step and can start from weights of 1.
+        Of a U-Net.  2 takes twice as long a step and can start from weights of 1.
     learning_rate : float or None
         Of the first steps; None takes 2e-3, or a quarter of it with `start`.
     validate_every : int, steps
@@ -137,15 +137,19 @@ def _command(network, steps, scenes, seed, start, crop, views):
     """What a reader types to train such weights again."""
     words = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
     words %= (network, steps, scenes, seed)
-    if network == "BlindUNet" and views != 2:
+    if _options(network, views) and views != 2:
         words += " --views %d" % views
     return words + (" --start WEIGHTS" if start else "") + (" --crop %d" % crop) * (crop != 96)
+
+
+def _options(network, views):
+    return {"views": views} if issubclass(NETWORKS[network], UNet) else {}
 
 
 def _first_model(network, seed, views, start):
     """The network before its first step, and the history of the weights it starts from."""
     megengine.random.seed(seed)
-    model = NETWORKS[network](**({"views": views} if network == "BlindUNet" else {}))
+    model = NETWORKS[network](**_options(network, views))
     if not start:
         return model, {}
     weights, meta = load_arrays(start)
