@@ -1,7 +1,9 @@
 """Several layers as one differentiable step on oneDNN."""
 
+import logging
 import warnings
 from collections import OrderedDict
+from contextlib import contextmanager
 
 import megengine
 import megengine.module as M
@@ -58,9 +60,10 @@ def fused(x, *modules):
     if not isinstance(x, Symbol) and _computable(x) and not _hooked(modules):
         tape = Tape(x.shape)
         try:
-            result = tape.input()
-            for module in modules:
-                result = module(result)
+            with _silence():
+                result = tape.input()
+                for module in modules:
+                    result = module(result)
             graph = tape.graph(result)
         except Exception:  # an operation not known here, or a mistake that shows below again
             graph = None
@@ -70,6 +73,17 @@ def fused(x, *modules):
     for module in modules:
         x = module(x)
     return x
+
+
+@contextmanager
+def _silence():
+    """Keep MegEngine from reporting, as an error, each operation that cannot be recorded."""
+    logger = logging.getLogger("megbrain")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def run_layer(x, layer):
