@@ -2,6 +2,7 @@
 oneDNN fails."""
 
 import gc
+import logging
 import threading
 import warnings
 
@@ -86,7 +87,9 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("name", sorted(UNKNOWN))
 @pytest.mark.parametrize("make", [Own, Nested])
-def test_what_cannot_be_recorded_runs_all_the_same(make, name, capfd):
+def test_what_cannot_be_recorded_runs_all_the_same(make, name, monkeypatch):
+    reports = []
+    monkeypatch.setattr(logging.getLogger("megbrain"), "handle", reports.append)
     net = make(UNKNOWN[name])
     net.eval()  # in training, what comes before a BatchNorm gets no gradient but noise
     x, dy = np.random.default_rng(0).normal(size=(2, 2, 4, 8, 8)).astype(np.float32)
@@ -95,7 +98,7 @@ def test_what_cannot_be_recorded_runs_all_the_same(make, name, capfd):
     use("onednn")
     assert_close(gradients(net, x, dy), expected)
     assert_close(gradients(net, x, dy, lambda x, net: net(x)), expected)
-    assert "ERR" not in capfd.readouterr().err, "MegEngine reports an error that is none"
+    assert not reports, "MegEngine reports an error that is none"
 
 
 def test_gradients_come_where_nobody_can_be_asked_who_wants_them(monkeypatch):
