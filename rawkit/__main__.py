@@ -28,6 +28,11 @@ def _parser():
         "--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite"
     )
     denoise.add_argument(
+        "--run-code",
+        action="store_true",
+        help="run the .py file beside the weights, which defines a network of your own",
+    )
+    denoise.add_argument(
         "--self-ensemble", action="store_true", help="patches: average over eight views; slower"
     )
     denoise.add_argument(
@@ -154,7 +159,7 @@ def _denoise(args):
     from .nn import SHIPPED, load_model
     from .submission import write_submission
 
-    model, _ = load_model(args.weights or SHIPPED)
+    model, _ = load_model(args.weights or SHIPPED, run_code=args.run_code)
     write_submission(model, args.noisy, args.out, args.self_ensemble, progress=True)
     print("%s: %d patches" % (args.out, len(patches)))
 
@@ -165,7 +170,9 @@ def _denoise_photo(args):
     if args.self_ensemble:
         raise ValueError("%s: found a photograph, --self-ensemble is for patches" % args.noisy)
     strength = 1.0 if args.strength is None else args.strength
-    photo = denoise_file(args.noisy, args.out, args.weights, strength, args.remove_hot_pixels)
+    photo = denoise_file(
+        args.noisy, args.out, args.weights, strength, args.remove_hot_pixels, args.run_code
+    )
     lost = "; not kept: %s" % ", ".join(photo.notes) if photo.notes else ""
     print("%s: %d x %d pixels%s" % ((args.out,) + photo.mosaic.shape[::-1] + (lost,)))
 

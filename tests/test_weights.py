@@ -1,16 +1,20 @@
 """Any network goes through: saved with its code, loaded by its class, its name or that code."""
 
 import importlib.util
+import shutil
 import sys
 
 import megengine
 import numpy as np
 import pytest
 
+from rawkit import write_patches
+from rawkit.__main__ import main
 from rawkit.nn import Baseline, load_model, predict, register, save_model, train
 from rawkit.nn.batches import PairBatches
 from rawkit.nn.networks import NETWORKS
 from rawkit.nn.weights import get_weights
+from rawkit.places import ROOT
 
 CODE = '''
 import math
@@ -112,6 +116,19 @@ def test_no_code_runs_unless_asked_for_and_unchanged(mine, tmp_path):
     code.unlink()
     with pytest.raises(ValueError, match="mine.py: found no file"):
         load_model(path, run_code=True)
+
+
+def test_the_command_runs_code_where_it_is_told_to(mine, tmp_path, bayer, capsys):
+    weights, noisy, sample = (tmp_path / name for name in ("mine.npz", "noisy.bin", "sample.dng"))
+    save_model(weights, mine.Mine())
+    write_patches(noisy, np.tile(bayer[:1], (1, 16, 16)))
+    shutil.copy(str(ROOT / "data" / "photo" / "sample.dng"), str(sample))
+    for source, out in ((noisy, "out.bin"), (sample, "out.dng")):
+        words = ["denoise", source, tmp_path / out, "--weights", weights]
+        assert main([str(word) for word in words]) == 2
+        assert "mine.py beside it defines it" in capsys.readouterr().err
+        assert main([str(word) for word in words + ["--run-code"]]) == 0
+        assert (tmp_path / out).is_file()
 
 
 def test_a_class_a_function_or_a_registered_name_will_do(mine, tmp_path, bayer, monkeypatch):

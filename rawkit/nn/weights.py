@@ -126,7 +126,8 @@ def load_model(path, network=None, run_code=False):
             Path(path).with_name(Path(code["file"]).name), name, code["sha256"]
         )
     if network is None:
-        hint = "; %s beside it defines it: run_code=True runs that" % code["file"] if code else ""
+        hint = "; %s beside it defines it, which run_code=True runs (--run-code in a shell)"
+        hint = hint % code["file"] if code else ""
         raise ValueError(
             "%s: found network %r, expected one of %s, or its class as network=%s"
             % (path, name, ", ".join(sorted(NETWORKS)), hint)

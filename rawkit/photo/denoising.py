@@ -78,7 +78,7 @@ def without_hot_pixels(photo):
     return photo._replace(mosaic=mosaic)
 
 
-def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=False):
+def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=False, run_code=False):
     """Read a raw file, denoise it, write a DNG; shows a progress bar on stderr.
 
     Parameters
@@ -90,6 +90,8 @@ def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=Fals
     weights : str or Path, optional
         By default those that come with the suite.
     strength, remove_hot_pixels : as in `denoise_photo`
+    run_code : bool
+        As in `load_model`.
 
     Returns
     -------
@@ -105,7 +107,7 @@ def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=Fals
     photo = read_photo(source)
     from ..nn import SHIPPED, load_model  # MegEngine takes seconds to load
 
-    model, _ = load_model(weights or SHIPPED)
+    model, _ = load_model(weights or SHIPPED, run_code=run_code)
     try:
         denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress=True)
     except ValueError as error:
