@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from rawkit import places, write_patches
-from rawkit.report import write_index
+from rawkit.report import execution, run_notebooks, write_index
 
 
 def png(colour):
@@ -95,3 +95,15 @@ def test_an_answer_to_another_input_is_not_compared(outputs):
 def test_nothing_is_asked_of_the_network(outputs):
     page = page_of(outputs, shown("red"))
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
+
+
+def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, monkeypatch, tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name in ("01_first", "my_network"):
+        cells = [nbformat.v4.new_markdown_cell("# " + name), nbformat.v4.new_code_cell("6 * 7")]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), str(folder / (name + ".ipynb")))
+    monkeypatch.setattr(execution, "NOTEBOOKS", folder)
+    assert [page.name for page in run_notebooks(["my_network"])] == ["my_network.html"]
+    assert "my_network.html" in (outputs / "report" / "index.html").read_text(encoding="utf-8")
+    assert [page.name for page in run_notebooks()] == ["01_first.html"]

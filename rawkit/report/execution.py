@@ -20,7 +20,7 @@ def run_notebooks(names=None, save=False):
     Parameters
     ----------
     names : list of str, or None
-        File names, or their beginnings ("02"); None runs all in order.
+        File names, or their beginnings ("02"); None runs all that have a number, in order.
     save : bool
         Also write the outputs into the notebooks themselves: how the committed
         outputs are made.
@@ -66,9 +66,9 @@ def run_notebooks(names=None, save=False):
 
 
 def _find(names):
-    every = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+    every = sorted(NOTEBOOKS.glob("*.ipynb"))  # a reader's own as well
     if not names:
-        return every
+        return [path for path in every if path.name[0].isdigit()]
     chosen = []
     for name in names:
         fitting = [path for path in every if path.name.startswith(Path(name).name)]

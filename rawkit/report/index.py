@@ -60,7 +60,7 @@ def write_index():
     Path
     """
     outputs = outputs_folder()
-    notebooks = sorted((outputs / "report").glob("[0-9]*.ipynb"))
+    notebooks = sorted((outputs / "report").glob("*.ipynb"))
     page = PAGE % (
         STYLE,
         _slider(outputs / "submit" / "result.bin"),
