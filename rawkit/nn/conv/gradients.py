@@ -1,7 +1,7 @@
-"""A graph's gradients without oneDNN, for the one backward pass in which it fails.
+"""Gradients without oneDNN: a graph's, and a depthwise filter's.
 
-By then MegEngine has recorded no operators to differentiate, and inside a
-backward pass it records none.
+The first are for the one backward pass in which oneDNN fails.  By then MegEngine has
+recorded no operators to differentiate, and inside a backward pass it records none.
 """
 
 import megengine
@@ -98,3 +98,40 @@ def _conv_gradients(node, w, x, dy):
     if not node.transposed:
         dx = dx[..., py : height - py, px : width - px]
     return dx.reshape(x.shape), dw.reshape(w.shape)
+
+
+def is_depthwise(node, shape):
+    """Whether a convolution has one channel a group; `shape` is that of its weights."""
+    return not node.transposed and len(shape) == 5 and shape[1] == shape[2] == 1
+
+
+def depthwise_gradients(node, w, x, dy, wanted):
+    """The gradient of a depthwise convolution, one kernel element at a time.
+
+    Parameters
+    ----------
+    node : Conv
+    w : ndarray, shape (C, 1, 1, kernel height, kernel width), float32
+    x, dy : ndarray, shape (N, C, H, W), float32
+        Input, and gradient of the output.
+    wanted : "x" or "w"
+        Of what.
+
+    Returns
+    -------
+    ndarray, of the shape of what is wanted
+    """
+    (sy, sx), (py, px), (tall, wide) = node.stride, node.padding, dy.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (py, py), (px, px)))
+    dx, dw = np.zeros_like(padded), np.empty_like(w)
+    for i, j in np.ndindex(*w.shape[-2:]):
+        top, left = i * node.dilation[0], j * node.dilation[1]
+        rows = slice(top, top + (tall - 1) * sy + 1, sy)
+        columns = slice(left, left + (wide - 1) * sx + 1, sx)
+        if wanted == "x":
+            dx[:, :, rows, columns] += dy * w[:, 0, :, i, j, None]
+        else:
+            # the batch on its own: sums of fewer numbers round less, and it is twice as fast
+            part = padded[:, :, rows, columns]
+            dw[:, 0, 0, i, j] = np.einsum("nchw,nchw->nc", part, dy).sum(0)
+    return dx[:, :, py : py + x.shape[2], px : px + x.shape[3]] if wanted == "x" else dw

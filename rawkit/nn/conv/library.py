@@ -23,6 +23,7 @@ RELU, RELU_FROM_OUTPUT, BINARY_ADD = 32, 256, 131056
 SRC, SRC_1, DST, WEIGHTS, BIAS, SCRATCHPAD = 1, 2, 17, 33, 41, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 QUERY_WEIGHTS, QUERY_DIFF_WEIGHTS, QUERY_SCRATCHPAD = 131, 132, 136
+QUERY_IMPLEMENTATION = 8
 ISA_AVX512 = 39
 STATUS = {1: "out of memory", 2: "invalid arguments", 3: "unimplemented", 5: "runtime error"}
 
@@ -98,6 +99,12 @@ class Library:
     def query(self, desc, what):
         """The memory description that a primitive wants; it belongs to the primitive's."""
         return ctypes.c_void_p(self.lib.dnnl_primitive_desc_query_md(desc, what, 0))
+
+    def implementation(self, desc):
+        """The name of what computes a primitive; "ref:any" is a plain loop."""
+        name = ctypes.c_char_p()
+        self.call("primitive_desc_query", desc, QUERY_IMPLEMENTATION, 0, ctypes.byref(name))
+        return name.value.decode()
 
     def size(self, desc):
         """Bytes."""
