@@ -66,9 +66,7 @@ def test_every_layer_agrees_with_float64(path, case):
     "kernel, stride, padding, dilation, width",
     [(5, 1, 2, 1, 32), (7, 1, 3, 1, 12), (3, 1, 2, 2, 16), ((5, 3), (2, 1), (0, 3), 1, 9)],
 )
-def test_large_and_dilated_depthwise_filters_train(
-    kernel, stride, padding, dilation, channels, bias
-):
+def test_large_and_dilated_depthwise_filters_train(kernel, stride, padding, dilation, width, bias):
     layer = Conv2d(width, width, kernel, stride, padding, dilation, groups=width, bias=bias)
     x, dy = filled(layer, (3, width, 17, 14), np.random.default_rng(0))
     use("onednn")
