@@ -179,3 +179,14 @@ def test_05_without_weights_says_which_notebook_to_run(settings, tmp_path):
     hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
     error, _ = run("05", hide)
     assert "found no weights" in error
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_cell_is_longer_than_a_screen(name):
+    cells = nbformat.read(str(NOTEBOOKS / name), as_version=4).cells
+    lengths = {cell.id: len(cell.source.splitlines()) for cell in cells if is_code(cell)}
+    assert max(lengths.values()) <= 25, max(lengths, key=lengths.get)
+
+
+def is_code(cell):
+    return cell.cell_type == "code"

@@ -14,6 +14,7 @@ from .evaluation import (
     score_networks,
     score_table,
 )
+from .identity import run_identity
 from .losses import l1_loss, score_loss
 from .networks import (
     NETWORKS,
