@@ -51,12 +51,17 @@ def _parser():
     _add_synth(commands)
 
     train = commands.add_parser("train", help="train a network on synthetic data")
-    train.add_argument("network", metavar="NETWORK", help="TwoScaleUNet, BlindUNet or Baseline")
+    train.add_argument(
+        "network",
+        metavar="NETWORK",
+        help="TwoScaleUNet, BlindUNet or Baseline; or release: all that made the suite's weights",
+    )
     train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
     train.add_argument("--steps", type=int, default=12000)
     train.add_argument("--scenes", type=int, default=2400, help="clean scenes to make")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
+    train.add_argument("--learning-rate", metavar="R", type=float, help="of the first steps")
     train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
     train.add_argument("--views", type=int, default=2, help="of a U-Net, 1 or 2; default: 2")
 
@@ -209,13 +214,16 @@ def _synth(args):
 
 
 def _train(args):
-    from .nn.pretraining import pretrain
+    from .nn.pretraining import pretrain, pretrain_release
     from .places import outputs_folder, show_path
 
     folder = args.folder or outputs_folder() / "pretrain"
-    path, history = pretrain(
-        args.network, folder, args.steps, args.scenes, args.seed, args.start, args.crop, args.views
-    )
+    if args.network == "release":
+        path, history = pretrain_release(folder, args.scenes)
+    else:
+        rate = args.learning_rate
+        words = (args.steps, args.scenes, args.seed, args.start, args.crop, args.views, rate)
+        path, history = pretrain(args.network, folder, *words)
     print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from rawkit.nn.pretraining import pretrain
+from rawkit.nn import pretraining
+from rawkit.nn.pretraining import pretrain, pretrain_release
 from rawkit.nn.weights import load_model
 
 
@@ -30,3 +31,15 @@ def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
     assert meta["steps"] == 3 and meta["start"]["steps"] == 2
     with pytest.raises(ValueError, match="start.npz: found weights that do not fit Baseline"):
         pretrain("Baseline", tmp_path, steps=1, scenes=3, start=start)
+
+
+def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
+    stages = [dict(stage, steps=1, crop=48) for stage in pretraining.RELEASE]
+    monkeypatch.setattr(pretraining, "RELEASE", stages)
+    path, _ = pretrain_release(tmp_path, scenes=3)
+    model, meta = load_model(path)
+    assert model.config == {"views": 2} and meta["steps"] == 3
+    assert "--learning-rate 0.0015 --start" in meta["start"]["command"]
+    assert len(list(tmp_path.glob("*/*.npy"))) == 0, "the scenes are shared"
+    before = path.read_bytes()
+    assert pretrain_release(tmp_path, scenes=3)[0].read_bytes() == before
