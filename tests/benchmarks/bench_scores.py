@@ -1,6 +1,6 @@
 """Score the networks that come with the suite, beside the untouched input.  By hand:
 
-python tests/benchmarks/bench_scores.py [sets | deviations] [--patches N] [--bm3d]
+python tests/benchmarks/bench_scores.py [sets | deviations | strangers] [--patches N] [--bm3d]
 
 `--bm3d` adds a column: BM3D on the stabilised planes of each patch, told the noise that the
 pair shows.  It needs the package `bm3d`, which is free for research only, and takes a
@@ -8,6 +8,7 @@ quarter of a minute a patch.
 `sets` (the default) prints README's table: photographs of the split "test", which trained
 and chose nothing, with crisp and with phone-like optics, and the embedded test set.
 `deviations`: sets in each of which all sensors deviate from their data sheets in one way.
+`strangers`: sets of sensors of a kind that training never draws.
 """
 
 import argparse
@@ -81,9 +82,37 @@ def deviations(patches):
         score_all(kind, *(np.array(frames) for frames in zip(*pairs)))
 
 
+def strangers(patches):
+    """Beyond what `random_sensor` and `vary_sensor` draw, each in one way."""
+    kinds = {
+        "as in training": lambda sensor, x: sensor,
+        "read noise of 80 to 200 electrons": lambda sensor, x: sensor._replace(
+            read_noise=min(3200.0, sensor.shot_noise * 80 * 2.5**x)
+        ),
+        "rows 0.7 to 1.5 times as noisy as pixels": lambda sensor, x: sensor._replace(
+            row_noise=sensor.read_noise * 0.7 * (1.5 / 0.7) ** x
+        ),
+        "900 to 2500 DN an electron": lambda sensor, x: sensor._replace(
+            shot_noise=900.0 * (25 / 9) ** x
+        ),
+    }
+    photographs = synth.photo_files("test")
+    for kind, change in kinds.items():
+        pairs = []
+        for i in range(patches):
+            rng = synth.scene_rng("test", SEED, i)
+            recipe = synth.PRESETS[("sharp", "soft")[i % 2]]
+            mosaic = synth.make_mosaic(rng, recipe, photographs).mosaic
+            sensor = change(synth.random_sensor(rng, recipe), rng.random())
+            pairs.append(synth.expose(mosaic, sensor, rng))
+        score_all(kind, *(np.array(frames) for frames in zip(*pairs)))
+
+
+MEASURED = {"sets": sets, "deviations": deviations, "strangers": strangers}
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="?", default="sets", choices=["sets", "deviations"])
+    parser.add_argument("what", nargs="?", default="sets", choices=sorted(MEASURED))
     parser.add_argument("--patches", type=int, default=64)
     parser.add_argument("--bm3d", action="store_true")
     chosen = parser.parse_args()
@@ -94,4 +123,4 @@ if __name__ == "__main__":
         names.append("BM3D, told the noise")
     print("| data | untouched | %s |" % " | ".join(names))
     print("|---" * (len(names) + 2) + "|")
-    {"sets": sets, "deviations": deviations}[chosen.what](chosen.patches)
+    MEASURED[chosen.what](chosen.patches)
