@@ -63,5 +63,6 @@ def _noise(photo):
     if photo.noise_profile is not None:
         lines[-1] += ", %.3g %.3g in the file" % tuple(photo.noise_profile.mean(0))
     if np.any(gain != 1):
-        lines.append("digital gain: %s" % " ".join("%.2f" % g for g in gain.ravel()))
+        gains = ["%s %.2f" % item for item in zip(photo.phase, gain.ravel())]
+        lines.append("multiplied by the camera: %s (undone while denoising)" % ", ".join(gains))
     return lines
