@@ -198,6 +198,27 @@ async function driveExplorer() {
   await shot("explorer-next", slider.locator(".rawkit-picture"));
 }
 
+// The photograph's controls: half of its noise comes back, and a file goes up.
+async function drivePhotograph(slider) {
+  const controls = page.locator(".widget-slider").first();
+  await controls.scrollIntoViewIfNeeded();
+  const right = slider.locator("img").nth(1);
+  const before = await right.getAttribute("src");
+  const track = await page.locator(".widget-slider .noUi-target").first().boundingBox();
+  await page.mouse.click(track.x + track.width / 2, track.y + track.height / 2);
+  await page.waitForFunction((src) => {
+    const images = document.querySelectorAll(".jupyter-widgets .rawkit-compare[data-live] img");
+    return images.length > 1 && images[1].getAttribute("src") !== src;
+  }, before);
+  report.label = await slider.innerText();
+  report.lens = await lens(slider);
+  await shot("half", slider.locator(".rawkit-picture"));
+  const chosen = page.waitForEvent("filechooser");
+  await page.locator(".widget-upload, .jupyter-button:has-text('raw file')").first().click();
+  await (await chosen).setFiles(job.upload);
+  await page.waitForFunction(() => document.body.innerText.includes("kept night.dng"));
+}
+
 // A short look at the explorer, picture by picture, for the README.
 async function filmExplorer() {
   await page.setViewportSize({ width: 1280, height: 1200 });
@@ -242,6 +263,8 @@ async function filmExplorer() {
     if (job.run) await runAll();
     if (job.details) {
       await driveDetails(await findSlider());
+    } else if (job.upload) {
+      await drivePhotograph(await findSlider());
     } else if (job.film) {
       await filmExplorer();
     } else {

@@ -237,6 +237,43 @@ def test_real_notebook_drags_in_lab(server, folder, drive):
     check_picture(report["images"]["keyboard"], (noisy, gt), report["keyboard"], lens=1 / 4)
 
 
+PHOTOGRAPH = """
+from rawkit.view import StrengthSlider, choose_upload, keep_upload
+before = np.stack([noisy[0]] * 3, axis=-1).astype(np.float32) / 16384
+after = np.stack([gt[0]] * 3, axis=-1).astype(np.float32) / 16384
+tone = lambda light: np.uint8(np.rint(255 * np.clip(light, 0, 1)))
+StrengthSlider(before, after, tone)
+"""
+UPLOAD = """
+def keep(change):
+    with answer:
+        print("kept", keep_upload(upload, "kept").name)
+
+import ipywidgets
+upload, answer = choose_upload(), ipywidgets.Output()
+upload.observe(keep, "value")
+ipywidgets.VBox([upload, answer])
+"""
+
+
+def test_a_photographs_noise_comes_back_and_a_file_goes_up(server, folder, drive, tmp_path):
+    cells = [nbformat.v4.new_code_cell(s) for s in (MAKE_PATCHES + PHOTOGRAPH, UPLOAD, CELLS[-1])]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, str(folder / "photograph.ipynb"))
+    sent = tmp_path / "night.dng"
+    sent.write_bytes(bytes(range(256)) * 2000)
+    address = "%s/lab/workspaces/photo/tree/photograph.ipynb?token=%s" % (server, TOKEN)
+    found = drive(address, run=True, upload=str(sent))
+    names = {}
+    exec(MAKE_PATCHES + PHOTOGRAPH, names)
+    before, after, tone = (names[name] for name in ("before", "after", "tone"))
+    assert "denoised, 50 %" in found["label"]
+    images = tone(before), tone(before + np.float32(0.5) * (after - before))
+    check_picture(found["images"]["half"], images, (1 / 2,), found["lens"])
+    assert (folder / "kept" / "night.dng").read_bytes() == sent.read_bytes()
+
+
 def test_report_drags_without_a_server(folder, environment, drive, monkeypatch):
     for name in ("PYTHONPATH", "IPYTHONDIR"):
         monkeypatch.setenv(name, environment[name])
