@@ -54,7 +54,7 @@ def _parser():
     train.add_argument(
         "network",
         metavar="NETWORK",
-        help="TwoScaleUNet, BlindUNet or Baseline; or release: all that made the suite's weights",
+        help="FullUNet, BlindUNet or Baseline; or release: all that made the suite's weights",
     )
     train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
     train.add_argument("--steps", type=int, default=12000)

@@ -10,7 +10,7 @@ from rawkit.nn.networks import (
     PARAMETER_BUDGET,
     Baseline,
     BlindUNet,
-    TwoScaleUNet,
+    FullUNet,
     _set_aside,
     count_parameters,
     measure,
@@ -113,12 +113,12 @@ def test_the_layers_one_by_one_give_the_same(baseline, rng):
     np.testing.assert_allclose(unpack_bayer(x).numpy(), baseline(bayer).numpy()[:, 0], atol=1e-6)
 
 
-UNETS = [BlindUNet, TwoScaleUNet]
+UNETS = [BlindUNet, FullUNet]
 
 
 @pytest.mark.parametrize("views", [1, 2])
 @pytest.mark.parametrize(
-    "network, stored, kmacs", [(BlindUNet, 95444, 6.2), (TwoScaleUNet, 84280, 11.8)]
+    "network, stored, kmacs", [(BlindUNet, 95444, 6.2), (FullUNet, 98946, 12.1)]
 )
 def test_every_stored_parameter_of_the_unets_is_used_and_within_the_budget(
     network, stored, kmacs, views
@@ -143,7 +143,7 @@ def test_a_new_unet_returns_its_input(rng, network, views):
     np.testing.assert_allclose(predict(network(views), bayer), bayer, atol=0.1)
 
 
-def busy(views, rng, network=TwoScaleUNet):
+def busy(views, rng, network=FullUNet):
     """A network that changes what it is given."""
     model = network(views)
     model.exit.weight[:] = rng.normal(0, 0.1, model.exit.weight.shape).astype(np.float32)
@@ -223,7 +223,7 @@ def test_one_photon_in_the_dark_is_no_hot_pixel():
 
 def test_a_mosaic_too_small_to_estimate_is_named():
     with pytest.raises(ValueError, match="48 x 48"):
-        predict(TwoScaleUNet(2), np.zeros((1, 46, 64)))
+        predict(FullUNet(2), np.zeros((1, 46, 64)))
 
 
 def test_weights_of_the_first_release_load_with_one_view(tmp_path):
@@ -248,4 +248,4 @@ def test_another_phase_than_rggb_is_told_of(rng):
     colour = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
     bayer = rng.normal(colour, np.sqrt(20 * colour), (1, 64, 64)).round()
     with pytest.warns(UserWarning, match="1 of 1 mosaics have their greens"):
-        predict(TwoScaleUNet(2), np.roll(bayer, 1, axis=2))
+        predict(FullUNet(2), np.roll(bayer, 1, axis=2))

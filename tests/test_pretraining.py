@@ -6,7 +6,7 @@ from rawkit.nn.pretraining import pretrain, pretrain_release
 from rawkit.nn.weights import load_model
 
 
-@pytest.mark.parametrize("network", ["TwoScaleUNet", "Baseline"])
+@pytest.mark.parametrize("network", ["FullUNet", "Baseline"])
 def test_a_network_is_trained_from_nothing(tmp_path, network):
     path, history = pretrain(network, tmp_path, steps=2, scenes=3)
     assert len(history.losses) == 2 and np.isfinite(history.losses).all()
@@ -17,15 +17,15 @@ def test_a_network_is_trained_from_nothing(tmp_path, network):
 
 
 def test_an_unknown_network_is_named(tmp_path):
-    with pytest.raises(ValueError, match="'Large'.*Baseline, BlindUNet, TwoScaleUNet"):
+    with pytest.raises(ValueError, match="'Large'.*Baseline, BlindUNet, FullUNet"):
         pretrain("Large", tmp_path)
 
 
 def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
-    first, _ = pretrain("TwoScaleUNet", tmp_path, steps=2, scenes=3)
+    first, _ = pretrain("FullUNet", tmp_path, steps=2, scenes=3)
     start = tmp_path / "start.npz"
     first.rename(start)
-    path, _ = pretrain("TwoScaleUNet", tmp_path, steps=1, scenes=3, seed=2, start=start, crop=128)
+    path, _ = pretrain("FullUNet", tmp_path, steps=1, scenes=3, seed=2, start=start, crop=128)
     _, meta = load_model(path)
     assert meta["command"].endswith("--steps 1 --scenes 3 --seed 2 --start WEIGHTS --crop 128")
     assert meta["steps"] == 3 and meta["start"]["steps"] == 2

@@ -32,7 +32,7 @@ PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recip
 RELEASE = (
     {"steps": 3000, "seed": 1, "views": 1},
     {"steps": 12000, "seed": 11, "views": 1, "learning_rate": 1.5e-3},
-    {"steps": 6500, "seed": 12, "views": 2, "crop": 128, "learning_rate": 1e-3},
+    {"steps": 8400, "seed": 12, "views": 2, "crop": 128, "learning_rate": 1e-3},
 )
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
@@ -169,7 +169,7 @@ def pretrain_release(folder, scenes=2400):
     path, history = None, None
     for i, stage in enumerate(RELEASE, start=1):
         stage = dict(stage, scenes=scenes, start=path, data=folder)
-        path, history = pretrain("TwoScaleUNet", Path(folder) / ("stage_%d" % i), **stage)
+        path, history = pretrain("FullUNet", Path(folder) / ("stage_%d" % i), **stage)
     return path, history
 
 
