@@ -26,6 +26,7 @@ from .networks import (
     count_parameters,
     measure,
     register,
+    set_views,
 )
 from .optimizer import cosine_decay, linear_decay
 from .prediction import denoise, denoise_batches, predict, to_uint16

@@ -313,6 +313,25 @@ class BlindUNet(UNet):
         return self.exit(self.decode1(x + fine))
 
 
+def set_views(model, views):
+    """Let a U-Net look at each mosaic once or twice; its weights serve for both.
+
+    Parameters
+    ----------
+    model : megengine.module.Module
+        Another network than a `UNet` stays as it is.
+    views : 1 or 2
+
+    Returns
+    -------
+    megengine.module.Module
+        `model` itself.
+    """
+    if isinstance(model, UNet):
+        model.config = {"views": views}
+    return model
+
+
 def _turn(packed):
     """Packed planes of the mosaic turned by 180 degrees, without its first row and column.
 
