@@ -54,7 +54,7 @@ def _parser():
     train.add_argument(
         "network",
         metavar="NETWORK",
-        help="FullUNet, BlindUNet or Baseline; or release: all that made the suite's weights",
+        help="BlindUNet or Baseline; or release: all that made the suite's weights",
     )
     train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
     train.add_argument("--steps", type=int, default=12000)
@@ -63,7 +63,7 @@ def _parser():
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
     train.add_argument("--learning-rate", metavar="R", type=float, help="of the first steps")
     train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
-    train.add_argument("--views", type=int, default=2, help="of a U-Net, 1 or 2; default: 2")
+    train.add_argument("--views", type=int, default=2, help="of a BlindUNet, 1 or 2; default: 2")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")

@@ -9,7 +9,7 @@ import pytest
 
 from rawkit import places, write_patches
 from rawkit.binio import open_patches
-from rawkit.nn import Baseline, FullUNet, l1_loss, score_loss
+from rawkit.nn import Baseline, BlindUNet, l1_loss, score_loss
 from rawkit.nn.identity import describe_run, run_identity
 
 
@@ -39,7 +39,7 @@ def test_what_stays_the_same_has_one_name():
 
 def test_each_change_gives_another_name():
     made = [lambda p, g: p, lambda p, g: g, lambda p, g: p + 1, lambda p, g: p + 2]
-    made += [l1_loss, score_loss, l2, Baseline, FullUNet, lambda: Baseline(True)]
+    made += [l1_loss, score_loss, l2, Baseline, BlindUNet, lambda: Baseline(True)]
     made += [lambda: Baseline(output_activation=False), {"views": True}, {"views": 1.5}, [1, 2]]
     rows = [run_identity(row=row) for row in made]
     assert len(set(rows)) == len(rows)
@@ -79,7 +79,7 @@ def test_a_networks_weights_count():
     assert run_identity(start=first) == run_identity(start=second)
 
 
-@pytest.mark.parametrize("thing", ["FullUNet", "score_loss", "cosine_decay"])
+@pytest.mark.parametrize("thing", ["BlindUNet", "score_loss", "cosine_decay"])
 def test_it_is_the_same_in_another_process(thing):
     program = "import rawkit.nn as nn; from rawkit.nn.identity import run_identity as r;"
     program += "print(r(x=nn.%s, y={'a', 'b', 'c'}))" % thing
@@ -92,10 +92,10 @@ def test_a_notebook_finds_its_runs_again_in_another_kernel():
     program = """
 import sys; sys.path.insert(0, "..")
 import numpy as np, megengine as mge
-from rawkit.nn import FullUNet
+from rawkit.nn import BlindUNet
 from rawkit.nn.conv import Conv2d, fused
 from rawkit.nn.identity import run_identity
-class Mine(FullUNet):
+class Mine(BlindUNet):
     def residual(self, stable):
         return fused(stable[:, :4], Conv2d(4, 4, 3, padding=1))
 first = run_identity(row=Mine)

@@ -10,7 +10,6 @@ from rawkit.nn.networks import (
     PARAMETER_BUDGET,
     Baseline,
     BlindUNet,
-    FullUNet,
     _set_aside,
     count_parameters,
     measure,
@@ -113,39 +112,29 @@ def test_the_layers_one_by_one_give_the_same(baseline, rng):
     np.testing.assert_allclose(unpack_bayer(x).numpy(), baseline(bayer).numpy()[:, 0], atol=1e-6)
 
 
-UNETS = [BlindUNet, FullUNet]
-
-
 @pytest.mark.parametrize("views", [1, 2])
-@pytest.mark.parametrize(
-    "network, stored, kmacs", [(BlindUNet, 95444, 6.2), (FullUNet, 98946, 12.1)]
-)
-def test_every_stored_parameter_of_the_unets_is_used_and_within_the_budget(
-    network, stored, kmacs, views
-):
-    model = network(views)
+def test_every_stored_parameter_of_the_unet_is_used_and_within_the_budget(views):
+    model = BlindUNet(views)
     parameters, macs = measure(model)
-    assert parameters == count_parameters(model) == stored <= PARAMETER_BUDGET
-    assert macs / 1000 / views == pytest.approx(kmacs, abs=0.1)
+    assert parameters == count_parameters(model) == 95444 <= PARAMETER_BUDGET
+    assert 6000 * views < macs < 6500 * views
 
 
-@pytest.mark.parametrize("network", UNETS)
-def test_only_one_view_or_two(network):
+def test_only_one_view_or_two():
     with pytest.raises(ValueError, match="views 3"):
-        network(3)
+        BlindUNet(3)
 
 
 @pytest.mark.parametrize("views", [1, 2])
-@pytest.mark.parametrize("network", UNETS)
-def test_a_new_unet_returns_its_input(rng, network, views):
+def test_a_new_unet_returns_its_input(rng, views):
     light = np.linspace(3000, 30000, 64).repeat(2)
     bayer = rng.normal(light, np.sqrt(20 * light), (2, 66, 128)).round()
-    np.testing.assert_allclose(predict(network(views), bayer), bayer, atol=0.1)
+    np.testing.assert_allclose(predict(BlindUNet(views), bayer), bayer, atol=0.1)
 
 
-def busy(views, rng, network=FullUNet):
+def busy(views, rng):
     """A network that changes what it is given."""
-    model = network(views)
+    model = BlindUNet(views)
     model.exit.weight[:] = rng.normal(0, 0.1, model.exit.weight.shape).astype(np.float32)
     return model
 
@@ -156,10 +145,9 @@ def ramp(rng, shape=(1, 64, 128)):
     return rng.normal(light, np.sqrt(20 * light), shape).round()
 
 
-@pytest.mark.parametrize("network", UNETS)
-def test_two_views_are_the_mean_of_one_and_of_one_turned(rng, network):
-    two = busy(2, rng, network)
-    one = network(1)
+def test_two_views_are_the_mean_of_one_and_of_one_turned(rng):
+    two = busy(2, rng)
+    one = BlindUNet(1)
     set_weights(one, get_weights(two))
     stable = rng.normal(50, 5, (1, 64, 128)).astype(np.float32)
 
@@ -223,7 +211,7 @@ def test_one_photon_in_the_dark_is_no_hot_pixel():
 
 def test_a_mosaic_too_small_to_estimate_is_named():
     with pytest.raises(ValueError, match="48 x 48"):
-        predict(FullUNet(2), np.zeros((1, 46, 64)))
+        predict(BlindUNet(2), np.zeros((1, 46, 64)))
 
 
 def test_weights_of_the_first_release_load_with_one_view(tmp_path):
@@ -248,4 +236,4 @@ def test_another_phase_than_rggb_is_told_of(rng):
     colour = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
     bayer = rng.normal(colour, np.sqrt(20 * colour), (1, 64, 64)).round()
     with pytest.warns(UserWarning, match="1 of 1 mosaics have their greens"):
-        predict(FullUNet(2), np.roll(bayer, 1, axis=2))
+        predict(BlindUNet(2), np.roll(bayer, 1, axis=2))

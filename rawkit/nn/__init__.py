@@ -1,6 +1,6 @@
 """Networks, on MegEngine: their layers and weights, training and prediction.
 
-`networks` holds those that come with the suite, `training` the loop, `prediction` the
+`networks` holds the two that come with the suite, `training` the loop, `prediction` the
 way from patches to patches, `conv/` the layers that are fast on a CPU.
 """
 
@@ -21,12 +21,10 @@ from .networks import (
     PARAMETER_BUDGET,
     Baseline,
     BlindUNet,
-    FullUNet,
     Stabilised,
     count_parameters,
     measure,
     register,
-    set_views,
 )
 from .optimizer import cosine_decay, linear_decay
 from .prediction import denoise, denoise_batches, predict, to_uint16

@@ -59,21 +59,7 @@ class Baseline(M.Module):
         return unpack_bayer(x).reshape(bayer.shape)
 
 
-class FullBlock(M.Module):
-    """A residual block: two full 3x3 layers."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.first = Conv2d(channels, channels, 3, padding=1)
-        self.act = LeakyReLU(0.125)
-        self.second = Conv2d(channels, channels, 3, padding=1)
-        M.init.zeros_(self.second.weight)  # a new block changes nothing yet
-
-    def forward(self, x):
-        return x + self.second(self.act(self.first(x)))
-
-
-class DepthwiseBlock(M.Module):
+class Block(M.Module):
     """A residual block: depthwise 3x3, then 1x1 to twice the channels and back."""
 
     def __init__(self, channels):
@@ -189,23 +175,49 @@ def _saturated(packed):
     return full * pile.astype("float32")
 
 
-class UNet(Stabilised):
-    """What our U-Nets share: the brightness plane, padding, and one or two views.
+class BlindUNet(Stabilised):
+    """Our network: a small U-Net of depthwise and 1x1 layers on stabilised planes.
 
-    With two views a network looks at each mosaic twice, the second time turned by 180
-    degrees, and averages.  What it sees then is a Bayer mosaic again, moved by one pixel,
-    so the two errors differ.
+    95,444 parameters, 12.4 thousand multiply-adds per pixel of the mosaic: it looks at
+    each mosaic twice, the second time turned by 180 degrees, and averages.  What it sees
+    then is a Bayer mosaic again, moved by one pixel, so the two errors differ.
+
+    Parameters
+    ----------
+    views : 1 or 2
+        1 is the network of the first release, at half the cost.
+
+    References
+    ----------
+    Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
+    Image Segmentation", MICCAI 2015.  Liu, Mao, Wu, Feichtenhofer, Darrell, Xie:
+    "A ConvNet for the 2020s", CVPR 2022 (the block, here without normalisation).
     """
 
-    def __init__(self, views):
+    def __init__(self, views=1):
         super().__init__()
         if views not in (1, 2):
             raise ValueError("found views %r, expected 1 or 2" % (views,))
         self.config = {"views": views}
+        self.entry = Conv2d(5, 32, 3, padding=1)
+        self.encode1 = Block(32)
+        self.down1 = Conv2d(32, 48, 2, stride=2)
+        self.encode2 = M.Sequential(Block(48), Block(48))
+        self.down2 = Conv2d(48, 64, 2, stride=2)
+        self.middle = Block(64)
+        self.up2 = ConvTranspose2d(64, 48, 2, stride=2)
+        self.decode2 = Block(48)
+        self.up1 = ConvTranspose2d(48, 32, 2, stride=2)
+        self.decode1 = Block(32)
+        self.exit = Conv2d(32, 4, 3, padding=1)
+        M.init.zeros_(self.exit.weight)  # a new network returns its input
 
     def _unet(self, x):
-        """Noise in (N, 4, H, W), H and W multiples of 4, of 4 planes and their brightness."""
-        raise NotImplementedError
+        fine = self.encode1(self.entry(x))
+        coarse = self.encode2(self.down1(fine))
+        x = self.up2(self.middle(self.down2(coarse)))
+        x = self.up1(self.decode2(x + coarse))
+        return self.exit(self.decode1(x + fine))
 
     def residual(self, stable):
         if self.config["views"] == 1:
@@ -234,104 +246,6 @@ class UNet(Stabilised):
         return fused(x, self._unet)[:, :, :height, :width]
 
 
-class FullUNet(UNet):
-    """Our network: a small U-Net of full 3x3 layers on stabilised planes.
-
-    98,946 parameters, 24.1 thousand multiply-adds per pixel of the mosaic with two views.
-    Most of them are spent on the two finer scales; a narrow third one sees far.
-
-    Parameters
-    ----------
-    views : 1 or 2
-        1 sees each mosaic once, at half the cost.
-
-    References
-    ----------
-    Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
-    Image Segmentation", MICCAI 2015.  Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual
-    Networks for Single Image Super-Resolution", CVPR workshops 2017 (the block).
-    """
-
-    def __init__(self, views=1):
-        super().__init__(views)
-        self.entry = Conv2d(5, 30, 3, padding=1)
-        self.encode = FullBlock(30)
-        self.down1 = Conv2d(30, 46, 2, stride=2)
-        self.middle = FullBlock(46)
-        self.down2 = Conv2d(46, 20, 2, stride=2)
-        self.far = FullBlock(20)
-        self.up2 = ConvTranspose2d(20, 46, 2, stride=2)
-        self.up1 = ConvTranspose2d(46, 30, 2, stride=2)
-        self.decode = FullBlock(30)
-        self.exit = Conv2d(30, 4, 3, padding=1)
-        M.init.zeros_(self.exit.weight)  # a new network returns its input
-
-    def _unet(self, x):
-        fine = self.encode(self.entry(x))
-        coarse = self.middle(self.down1(fine))
-        coarse = coarse + self.up2(self.far(self.down2(coarse)))
-        return self.exit(self.decode(fine + self.up1(coarse)))
-
-
-class BlindUNet(UNet):
-    """Our network of the first releases: depthwise and 1x1 layers, on three scales.
-
-    95,444 parameters, 12.4 thousand multiply-adds per pixel of the mosaic with two views.
-
-    Parameters
-    ----------
-    views : 1 or 2
-        1 is the network of the first release, at half the cost.
-
-    References
-    ----------
-    Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
-    Image Segmentation", MICCAI 2015.  Liu, Mao, Wu, Feichtenhofer, Darrell, Xie:
-    "A ConvNet for the 2020s", CVPR 2022 (the block, here without normalisation).
-    """
-
-    def __init__(self, views=1):
-        super().__init__(views)
-        self.entry = Conv2d(5, 32, 3, padding=1)
-        self.encode1 = DepthwiseBlock(32)
-        self.down1 = Conv2d(32, 48, 2, stride=2)
-        self.encode2 = M.Sequential(DepthwiseBlock(48), DepthwiseBlock(48))
-        self.down2 = Conv2d(48, 64, 2, stride=2)
-        self.middle = DepthwiseBlock(64)
-        self.up2 = ConvTranspose2d(64, 48, 2, stride=2)
-        self.decode2 = DepthwiseBlock(48)
-        self.up1 = ConvTranspose2d(48, 32, 2, stride=2)
-        self.decode1 = DepthwiseBlock(32)
-        self.exit = Conv2d(32, 4, 3, padding=1)
-        M.init.zeros_(self.exit.weight)  # a new network returns its input
-
-    def _unet(self, x):
-        fine = self.encode1(self.entry(x))
-        coarse = self.encode2(self.down1(fine))
-        x = self.up2(self.middle(self.down2(coarse)))
-        x = self.up1(self.decode2(x + coarse))
-        return self.exit(self.decode1(x + fine))
-
-
-def set_views(model, views):
-    """Let a U-Net look at each mosaic once or twice; its weights serve for both.
-
-    Parameters
-    ----------
-    model : megengine.module.Module
-        Another network than a `UNet` stays as it is.
-    views : 1 or 2
-
-    Returns
-    -------
-    megengine.module.Module
-        `model` itself.
-    """
-    if isinstance(model, UNet):
-        model.config = {"views": views}
-    return model
-
-
 def _turn(packed):
     """Packed planes of the mosaic turned by 180 degrees, without its first row and column.
 
@@ -343,7 +257,7 @@ def _turn(packed):
     return pack_bayer(mosaic[:, ::-1, ::-1])
 
 
-NETWORKS = {network.__name__: network for network in (Baseline, BlindUNet, FullUNet)}
+NETWORKS = {network.__name__: network for network in (Baseline, BlindUNet)}
 
 
 def register(network):

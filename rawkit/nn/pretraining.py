@@ -16,7 +16,7 @@ from ..synth import clean_patches, get_recipe, write_dataset
 from .archive import load_arrays
 from .batches import SyntheticBatches, check_crop
 from .losses import score_loss
-from .networks import NETWORKS, Stabilised, UNet
+from .networks import NETWORKS, Stabilised
 from .optimizer import cosine_decay
 from .prediction import denoise
 from .training import train, write_log
@@ -30,9 +30,11 @@ PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recip
 # What made the weights of the suite; each stage starts from the one before.  Larger crops
 # give noise estimates nearly as good as those of a whole patch.
 RELEASE = (
-    {"steps": 3000, "seed": 1, "views": 1},
-    {"steps": 12000, "seed": 11, "views": 1, "learning_rate": 1.5e-3},
-    {"steps": 7400, "seed": 12, "views": 2, "crop": 128, "learning_rate": 1e-3},
+    {"steps": 12000, "seed": 1, "views": 1},
+    {"steps": 12000, "seed": 2, "views": 1, "crop": 128, "learning_rate": 1e-3},
+    {"steps": 4000, "seed": 3, "views": 1, "crop": 128, "learning_rate": 1e-3},
+    {"steps": 3500, "seed": 4, "crop": 128},
+    {"steps": 6000, "seed": 5, "crop": 128},
 )
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
@@ -66,7 +68,7 @@ def pretrain(
         Side of the crops, in pixels.  A batch holds about as many pixels as 16
         crops of 96.
     views : 1 or 2
-        Of a U-Net.  2 takes twice as long a step and can start from weights of 1.
+        Of a BlindUNet.  2 takes twice as long a step and can start from weights of 1.
     learning_rate : float or None
         Of the first steps; None takes 2e-3, or a quarter of it with `start`.
     validate_every : int, steps
@@ -169,7 +171,7 @@ def pretrain_release(folder, scenes=2400):
     path, history = None, None
     for i, stage in enumerate(RELEASE, start=1):
         stage = dict(stage, scenes=scenes, start=path, data=folder)
-        path, history = pretrain("FullUNet", Path(folder) / ("stage_%d" % i), **stage)
+        path, history = pretrain("BlindUNet", Path(folder) / ("stage_%d" % i), **stage)
     return path, history
 
 
@@ -185,7 +187,7 @@ def _command(network, steps, scenes, seed, start, crop, views, learning_rate):
 
 
 def _options(network, views):
-    return {"views": views} if issubclass(NETWORKS[network], UNet) else {}
+    return {"views": views} if network == "BlindUNet" else {}
 
 
 def _first_model(network, seed, views, start):

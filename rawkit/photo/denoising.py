@@ -105,10 +105,9 @@ def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=Fals
     """
     check_output(out, source)
     photo = read_photo(source)
-    from ..nn import SHIPPED, load_model, set_views  # MegEngine takes seconds to load
+    from ..nn import SHIPPED, load_model  # MegEngine takes seconds to load
 
     model, _ = load_model(weights or SHIPPED, run_code=run_code)
-    set_views(model, 1)  # a second one takes as long again, for a difference that nobody sees
     try:
         denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress=True)
     except ValueError as error:

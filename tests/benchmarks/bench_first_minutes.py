@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 KEEP = """
 kept = recorded[recorded.network == "Baseline"]
-kept = pandas.concat([kept, today.assign(network="FullUNet")])
+kept = pandas.concat([kept, today.assign(network="BlindUNet")])
 kept["step"] = kept.groupby(["network", "steps"]).cumcount().add(1) * kept.steps // 5
 kept = kept[["network", "steps", "step", "cpu_seconds", "score"]]
 kept.round({"cpu_seconds": 1, "score": 3}).to_csv(%r, index=False)

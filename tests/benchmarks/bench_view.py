@@ -20,7 +20,7 @@ import numpy as np
 
 from rawkit import open_patches, places, view
 from rawkit.nn import denoise
-from rawkit.nn.networks import Baseline, FullUNet
+from rawkit.nn.networks import Baseline, BlindUNet
 
 DRIVER = Path(__file__).resolve().with_name("bench_view.js")
 ZOOM = 3
@@ -84,12 +84,12 @@ def explorer():
     """From the change of a control to the finished output, on patches not seen before."""
     noisy, _, gt = load()
     rows = []
-    for network, limit in ((Baseline, "at most 0.3"), (FullUNet, "at most 0.3")):
+    for network, limit in ((Baseline, "at most 0.3"), (BlindUNet, "at most 0.3")):
         model = network()
         model.eval()
         seconds = median_seconds(denoise, model, noisy[:1])
         rows.append(("denoise_%s_s" % network.__name__, seconds, limit))
-    both = {"baseline": Baseline(), "model": FullUNet()}
+    both = {"baseline": Baseline(), "model": BlindUNet()}
     functions = {name: functools.partial(denoise, model) for name, model in both.items()}
     explored = view.explore(noisy, functions, gt)
     explored.right.value = "model"  # all of input, baseline and model are shown
