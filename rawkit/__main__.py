@@ -219,6 +219,11 @@ def _train(args):
 
     folder = args.folder or outputs_folder() / "pretrain"
     if args.network == "release":
+        fixed = {"steps": 12000, "seed": 1, "start": None, "crop": 96, "views": 2}
+        fixed["learning_rate"] = None
+        given = [name for name, value in fixed.items() if getattr(args, name) != value]
+        if given:
+            raise ValueError("release: found %s, which its stages fix" % ", ".join(given))
         path, history = pretrain_release(folder, args.scenes)
     else:
         rate = args.learning_rate

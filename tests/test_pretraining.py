@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rawkit.__main__ import main
 from rawkit.nn import pretraining
 from rawkit.nn.pretraining import pretrain, pretrain_release
 from rawkit.nn.weights import load_model
@@ -46,3 +47,13 @@ def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("*/*.npy"))) == 0, "the scenes are shared"
     before = path.read_bytes()
     assert pretrain_release(tmp_path, scenes=3)[0].read_bytes() == before
+
+
+def test_what_cannot_be_is_named(tmp_path, capsys):
+    for rate in ("0", "-1", "nan"):
+        words = ["train", "Baseline", "--folder", str(tmp_path), "--learning-rate", rate]
+        assert main(words) == 2
+        assert "learning_rate: found" in capsys.readouterr().err
+    assert main(["train", "release", "--folder", str(tmp_path), "--steps", "9"]) == 2
+    assert "release: found steps, which its stages fix" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

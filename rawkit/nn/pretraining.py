@@ -89,7 +89,7 @@ def pretrain(
     OSError
         If another process trains this network in this folder.
     """
-    _check(network, steps, scenes, crop)
+    _check(network, steps, scenes, crop, learning_rate)
     folder, data = Path(folder), Path(data or folder)
     path, log = folder / (network + ".npz"), folder / (network + "_log.csv")
     for output in (path, log):
@@ -135,7 +135,7 @@ def pretrain(
     return path, history
 
 
-def _check(network, steps, scenes, crop):
+def _check(network, steps, scenes, crop, learning_rate):
     if network not in NETWORKS:
         raise ValueError(
             "found network %r, expected one of %s" % (network, ", ".join(sorted(NETWORKS)))
@@ -143,6 +143,8 @@ def _check(network, steps, scenes, crop):
     for name, value in (("steps", steps), ("scenes", scenes)):
         if value < 1:
             raise ValueError("%s: found %r, expected at least 1" % (name, value))
+    if learning_rate is not None and not 0 < learning_rate < float("inf"):
+        raise ValueError("learning_rate: found %r, expected more than 0" % learning_rate)
     check_crop(crop, PATCH_SIZE)
 
 
