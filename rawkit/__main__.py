@@ -6,6 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
+# what `train` lets one choose; a release has its own
+STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
+
 
 def _parser():
     parser = argparse.ArgumentParser(
@@ -57,13 +60,13 @@ def _parser():
         help="BlindUNet or Baseline; or release: all that made the suite's weights",
     )
     train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
-    train.add_argument("--steps", type=int, default=12000)
+    train.add_argument("--steps", type=int, help="default: 12000")
     train.add_argument("--scenes", type=int, default=2400, help="clean scenes to make")
-    train.add_argument("--seed", type=int, default=1)
+    train.add_argument("--seed", type=int, help="default: 1")
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
     train.add_argument("--learning-rate", metavar="R", type=float, help="of the first steps")
-    train.add_argument("--crop", type=int, default=96, help="side of the crops, pixels")
-    train.add_argument("--views", type=int, default=2, help="of a BlindUNet, 1 or 2; default: 2")
+    train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
+    train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 2")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
@@ -152,6 +155,8 @@ def _denoise(args):
     from .binio import open_patches
     from .places import check_output
 
+    if args.run_code and not args.weights:
+        raise ValueError("--run-code: found no --weights, beside which the code would lie")
     if _is_photo(args.noisy):
         return _denoise_photo(args)
     if args.strength is not None or args.remove_hot_pixels:
@@ -219,16 +224,13 @@ def _train(args):
 
     folder = args.folder or outputs_folder() / "pretrain"
     if args.network == "release":
-        fixed = {"steps": 12000, "seed": 1, "start": None, "crop": 96, "views": 2}
-        fixed["learning_rate"] = None
-        given = [name for name, value in fixed.items() if getattr(args, name) != value]
+        given = [name for name in STAGES if getattr(args, name) is not None]
         if given:
             raise ValueError("release: found %s, which its stages fix" % ", ".join(given))
         path, history = pretrain_release(folder, args.scenes)
     else:
-        rate = args.learning_rate
-        words = (args.steps, args.scenes, args.seed, args.start, args.crop, args.views, rate)
-        path, history = pretrain(args.network, folder, *words)
+        chosen = {name: getattr(args, name) for name in STAGES if getattr(args, name) is not None}
+        path, history = pretrain(args.network, folder, scenes=args.scenes, **chosen)
     print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
 
 

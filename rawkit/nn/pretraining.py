@@ -25,7 +25,6 @@ from .weights import save_model, set_weights
 SCENES_SEED = 11
 VALIDATION_SEED = 5
 VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
-# scenes of three kinds take turns, white ones grey, each with its kind of sensors
 PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recipes
 # What made the weights of the suite; each stage starts from the one before.  Larger crops
 # give noise estimates nearly as good as those of a whole patch.
@@ -36,6 +35,7 @@ RELEASE = (
     {"steps": 3500, "seed": 4, "crop": 128},
     {"steps": 6000, "seed": 5, "crop": 128},
 )
+# scenes of three kinds take turns, white ones grey, each with its kind of sensors
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
 
@@ -184,7 +184,7 @@ def _command(network, steps, scenes, seed, start, crop, views, learning_rate):
     if _options(network, views) and views != 2:
         words += " --views %d" % views
     if learning_rate:
-        words += " --learning-rate %g" % learning_rate
+        words += " --learning-rate %r" % learning_rate
     return words + (" --start WEIGHTS" if start else "") + (" --crop %d" % crop) * (crop != 96)
 
 

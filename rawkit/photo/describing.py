@@ -64,5 +64,5 @@ def _noise(photo):
         lines[-1] += ", %.3g %.3g in the file" % tuple(photo.noise_profile.mean(0))
     if np.any(gain != 1):
         gains = ["%s %.2f" % item for item in zip(photo.phase, gain.ravel())]
-        lines.append("multiplied by the camera: %s (undone while denoising)" % ", ".join(gains))
+        lines.append("multiplied by the camera, relative to each other: %s" % ", ".join(gains))
     return lines

@@ -1,6 +1,7 @@
 """Several layers as one differentiable step on oneDNN."""
 
 import logging
+import threading
 import warnings
 from collections import OrderedDict
 from contextlib import contextmanager
@@ -75,15 +76,22 @@ def fused(x, *modules):
     return x
 
 
+class _Recording(threading.local):
+    on = False
+
+
+_recording = _Recording()
+# MegEngine reports each operation that cannot be recorded as an error, which it is not
+logging.getLogger("megbrain").addFilter(lambda record: not _recording.on)
+
+
 @contextmanager
 def _silence():
-    """Keep MegEngine from reporting, as an error, each operation that cannot be recorded."""
-    logger = logging.getLogger("megbrain")
-    before, logger.disabled = logger.disabled, True
+    before, _recording.on = _recording.on, True
     try:
         yield
     finally:
-        logger.disabled = before
+        _recording.on = before
 
 
 def run_layer(x, layer):

@@ -105,33 +105,55 @@ def is_depthwise(node, shape):
     return not node.transposed and len(shape) == 5 and shape[1] == shape[2] == 1
 
 
-def depthwise_gradients(node, w, x, dy, wanted):
-    """The gradient of a depthwise convolution, one kernel element at a time.
+def _taps(node, kernel, tall, wide):
+    """Each kernel element, and what of a padded input it meets in an output of that size."""
+    sy, sx = node.stride
+    for i, j in np.ndindex(*kernel):
+        top, left = i * node.dilation[0], j * node.dilation[1]
+        rows = slice(top, top + (tall - 1) * sy + 1, sy)
+        yield i, j, rows, slice(left, left + (wide - 1) * sx + 1, sx)
+
+
+def depthwise_weights_gradient(node, kernel, x, dy):
+    """The gradient of a depthwise convolution's weights, one kernel element at a time.
+
+    Parameters
+    ----------
+    node : Conv
+    kernel : (height, width)
+    x, dy : ndarray, shape (N, C, H, W), float32
+        Input, and gradient of the output.
+
+    Returns
+    -------
+    ndarray, shape (C, 1, 1, height, width)
+    """
+    py, px = node.padding
+    x = np.pad(x, ((0, 0), (0, 0), (py, py), (px, px)))
+    dw = np.empty((x.shape[1], 1, 1, *kernel), np.float32)
+    for i, j, rows, columns in _taps(node, kernel, *dy.shape[2:]):
+        # the batch on its own: sums of fewer numbers round less, and it is twice as fast
+        dw[:, 0, 0, i, j] = np.einsum("nchw,nchw->nc", x[:, :, rows, columns], dy).sum(0)
+    return dw
+
+
+def depthwise_data_gradient(node, w, shape, dy):
+    """The gradient of a depthwise convolution's input, of the shape given.
 
     Parameters
     ----------
     node : Conv
     w : ndarray, shape (C, 1, 1, kernel height, kernel width), float32
-    x, dy : ndarray, shape (N, C, H, W), float32
-        Input, and gradient of the output.
-    wanted : "x" or "w"
-        Of what.
+    shape : (N, C, H, W)
+    dy : ndarray, shape (N, C, H', W'), float32
+        Gradient of the output.
 
     Returns
     -------
-    ndarray, of the shape of what is wanted
+    ndarray, shape (N, C, H, W)
     """
-    (sy, sx), (py, px), (tall, wide) = node.stride, node.padding, dy.shape[2:]
-    padded = np.pad(x, ((0, 0), (0, 0), (py, py), (px, px)))
-    dx, dw = np.zeros_like(padded), np.empty_like(w)
-    for i, j in np.ndindex(*w.shape[-2:]):
-        top, left = i * node.dilation[0], j * node.dilation[1]
-        rows = slice(top, top + (tall - 1) * sy + 1, sy)
-        columns = slice(left, left + (wide - 1) * sx + 1, sx)
-        if wanted == "x":
-            dx[:, :, rows, columns] += dy * w[:, 0, :, i, j, None]
-        else:
-            # the batch on its own: sums of fewer numbers round less, and it is twice as fast
-            part = padded[:, :, rows, columns]
-            dw[:, 0, 0, i, j] = np.einsum("nchw,nchw->nc", part, dy).sum(0)
-    return dx[:, :, py : py + x.shape[2], px : px + x.shape[3]] if wanted == "x" else dw
+    (py, px), (n, channels, height, width) = node.padding, shape
+    dx = np.zeros((n, channels, height + 2 * py, width + 2 * px), np.float32)
+    for i, j, rows, columns in _taps(node, w.shape[-2:], *dy.shape[2:]):
+        dx[:, :, rows, columns] += dy * w[:, 0, :, i, j, None]
+    return dx[:, :, py : py + height, px : px + width]

@@ -7,7 +7,7 @@ import ctypes
 from collections import namedtuple
 
 from . import library as dnnl
-from .gradients import depthwise_gradients, is_depthwise
+from .gradients import depthwise_data_gradient, depthwise_weights_gradient, is_depthwise
 from .library import dims
 
 # A convolution's parameters as buffers (bias: None if it has none), and the weights'
@@ -182,7 +182,7 @@ class Primitives:
 
         def compute(arrays):
             dw, x, dy = (arrays[kind] for kind in (dnnl.DIFF_WEIGHTS, dnnl.SRC, dnnl.DIFF_DST))
-            dw[:] = depthwise_gradients(node, dw, x, dy, "w")
+            dw[:] = depthwise_weights_gradient(node, dw.shape[-2:], x, dy)
             if bias is not None:
                 arrays[dnnl.DIFF_BIAS][:] = dy.sum((0, 2, 3))
 
@@ -196,7 +196,7 @@ class Primitives:
 
         def compute(arrays):
             dx, w, dy = (arrays[kind] for kind in (dnnl.DIFF_SRC, dnnl.WEIGHTS, dnnl.DIFF_DST))
-            dx[:] = depthwise_gradients(node, w, dx, dy, "x")
+            dx[:] = depthwise_data_gradient(node, w, dx.shape, dy)
 
         self.steps.append((compute, args))
         return self.reorder(out, self.like(src))
