@@ -77,7 +77,7 @@ assert 14 < slopes[1] / slopes[0] < 18, slopes
 # notebook 04 compares with its recorded run, which a changed network is not
 UNBOUND = (
     ("assert STEPS < 800 or today", "assert True or today"),
-    ("assert abs(today.score.iloc[-1] - ours.score) < 0.1", "assert True"),
+    ("assert STEPS != 800 or abs(", "assert True or abs("),
 )
 MIDDLE = "self.middle = Conv2d(COARSE, COARSEST, 2, stride=2), Cell(COARSEST)"
 TWO_CELLS = MIDDLE.replace("Cell(COARSEST)", "M.Sequential(Cell(COARSEST), Cell(COARSEST))")
