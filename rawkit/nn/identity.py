@@ -174,12 +174,13 @@ def _members(kind):
 def _is_followed(thing):
     """Whether code is the reader's own, or of rawkit what makes a number."""
     module = getattr(thing, "__module__", None) or ""
-    if module.startswith("rawkit."):  # by its name: to a notebook its file is ../rawkit/...
-        return module.startswith(FOLLOWED)
     if isinstance(thing, types.FunctionType):
         file = thing.__code__.co_filename
     else:
         file = getattr(sys.modules.get(module), "__file__", None) or "built in"
+    # by its name: to a notebook its file is ../rawkit/...; typed code has a name in <>
+    if module.startswith("rawkit.") and not file.startswith("<"):
+        return module.startswith(FOLLOWED)
     if os.path.isabs(file):
         file = os.path.realpath(file)
     return module == "__main__" or not (file == "built in" or file.startswith(LIBRARIES))
