@@ -148,7 +148,17 @@ async function driveDetails(slider) {
   await shot("narrow");
 }
 
+// Now and then a front end says that its kernel is idle, and what it is told to run is lost.
 async function runAll() {
+  try {
+    await runCells(60000);
+  } catch (error) {
+    await page.reload();
+    await runCells(120000);
+  }
+}
+
+async function runCells(timeout) {
   // JupyterLab and Notebook 7 have the same menu; a fresh server has a fresh kernel
   await page.locator(".jp-Notebook-cell, .jp-Cell").first().waitFor();
   await page.waitForFunction(() => {
@@ -163,7 +173,7 @@ async function runAll() {
     const cells = [...document.querySelectorAll(".jp-Notebook .jp-Cell")];
     if (cells.length) cells[cells.length - 1].scrollIntoView();
     return document.body.innerText.includes("end of page 2");
-  }, null, { timeout: 120000 });
+  }, null, { timeout });
 }
 
 // JupyterLab keeps only the cells near the visible ones in the page
@@ -259,6 +269,7 @@ async function filmExplorer() {
     page.on("request", (request) => report.requests.push(request.url().slice(0, 200)));
     // the front ends have faults of their own
     if (!job.run) page.on("pageerror", (error) => report.faults.push(String(error)));
+    page.on("dialog", (dialog) => dialog.accept()); // unsaved cells, before a reload
     await page.goto(job.url);
     if (job.run) await runAll();
     if (job.details) {
