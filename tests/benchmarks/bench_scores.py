@@ -66,46 +66,46 @@ def sets(patches):
     score_all("embedded test set", *open_pairs(ROOT / "data", TEST_INPUT))
 
 
+def score_sensors(name, patches, change):
+    """Score a set, sharp and soft in turn, whose sensors `change` makes: sensor and offset."""
+    photographs, pairs = synth.photo_files("test"), []
+    for i in range(patches):
+        rng = synth.scene_rng("test", SEED, i)
+        recipe = synth.PRESETS[("sharp", "soft")[i % 2]]
+        mosaic = synth.make_mosaic(rng, recipe, photographs).mosaic
+        sensor, offset = change(synth.random_sensor(rng, recipe), rng, i)
+        pairs.append([x + np.uint16(offset) for x in synth.expose(mosaic, sensor, rng)])
+    score_all(name, *(np.array(frames) for frames in zip(*pairs)))
+
+
 def deviations(patches):
-    photographs = synth.photo_files("test")
     for kind in ("none",) + Deviations._fields:
         shares = Deviations(*(float(field == kind) for field in Deviations._fields))
-        pairs = []
-        for i in range(patches):
-            rng = synth.scene_rng("test", SEED, i)
-            recipe = synth.PRESETS[("sharp", "soft")[i % 2]]
-            mosaic = synth.make_mosaic(rng, recipe, photographs).mosaic
-            sensor = synth.random_sensor(rng, recipe)
-            # the same noise in all sets
-            sensor, offset = synth.vary_sensor(sensor, np.random.default_rng(i), shares)
-            pairs.append([x + np.uint16(offset) for x in synth.expose(mosaic, sensor, rng)])
-        score_all(kind, *(np.array(frames) for frames in zip(*pairs)))
+
+        def change(sensor, rng, i, shares=shares):  # the same noise in all sets
+            return synth.vary_sensor(sensor, np.random.default_rng(i), shares)
+
+        score_sensors(kind, patches, change)
 
 
 def strangers(patches):
     """Beyond what `random_sensor` and `vary_sensor` draw, each in one way."""
     kinds = {
-        "as in training": lambda sensor, x: sensor,
-        "read noise of 80 to 200 electrons": lambda sensor, x: sensor._replace(
-            read_noise=min(3200.0, sensor.shot_noise * 80 * 2.5**x)
-        ),
-        "rows 0.7 to 1.5 times as noisy as pixels": lambda sensor, x: sensor._replace(
-            row_noise=sensor.read_noise * 0.7 * (1.5 / 0.7) ** x
-        ),
-        "900 to 2500 DN an electron": lambda sensor, x: sensor._replace(
-            shot_noise=900.0 * (25 / 9) ** x
-        ),
+        "as in training": lambda sensor, x: {},
+        "read noise of 80 to 200 electrons": lambda sensor, x: {
+            "read_noise": min(3200.0, sensor.shot_noise * 80 * 2.5**x)
+        },
+        "rows 0.7 to 1.5 times as noisy as pixels": lambda sensor, x: {
+            "row_noise": sensor.read_noise * 0.7 * (1.5 / 0.7) ** x
+        },
+        "900 to 2500 DN an electron": lambda sensor, x: {"shot_noise": 900.0 * (25 / 9) ** x},
     }
-    photographs = synth.photo_files("test")
-    for kind, change in kinds.items():
-        pairs = []
-        for i in range(patches):
-            rng = synth.scene_rng("test", SEED, i)
-            recipe = synth.PRESETS[("sharp", "soft")[i % 2]]
-            mosaic = synth.make_mosaic(rng, recipe, photographs).mosaic
-            sensor = change(synth.random_sensor(rng, recipe), rng.random())
-            pairs.append(synth.expose(mosaic, sensor, rng))
-        score_all(kind, *(np.array(frames) for frames in zip(*pairs)))
+    for kind, values in kinds.items():
+
+        def change(sensor, rng, i, values=values):
+            return sensor._replace(**values(sensor, rng.random())), 0
+
+        score_sensors(kind, patches, change)
 
 
 MEASURED = {"sets": sets, "deviations": deviations, "strangers": strangers}
@@ -118,8 +118,10 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     names = [name for name, _ in NETWORKS]
     if chosen.bm3d:
-        import bm3d
-
+        try:
+            import bm3d
+        except ImportError:
+            parser.error("found no package bm3d, which --bm3d needs: pip install bm3d")
         names.append("BM3D, told the noise")
     print("| data | untouched | %s |" % " | ".join(names))
     print("|---" * (len(names) + 2) + "|")

@@ -74,21 +74,27 @@ def _values(graph, x, params):
     return [value.numpy() for value in values]
 
 
+def _taps(node, kernel, tall, wide):
+    """Each kernel element, and what of a padded input it meets in an output of that size."""
+    sy, sx = node.stride
+    for i, j in np.ndindex(*kernel):
+        top, left = i * node.dilation[0], j * node.dilation[1]
+        rows = slice(top, top + (tall - 1) * sy + 1, sy)
+        yield i, j, rows, slice(left, left + (wide - 1) * sx + 1, sx)
+
+
 def _conv_gradients(node, w, x, dy):
     """Gradients of one convolution's input and weights, one kernel element at a time."""
     # a transposed convolution is another one's gradient: input and output change places
     large, small = (dy, x) if node.transposed else (x, dy)
-    (sy, sx), (py, px), (tall, wide) = node.stride, node.padding, small.shape[2:]
+    (py, px), (tall, wide) = node.padding, small.shape[2:]
     large = np.pad(large, ((0, 0), (0, 0), (py, py), (px, px)))
     n, _, height, width = large.shape
     large = large.reshape(n, node.groups, -1, height, width)
     small = small.reshape(n, node.groups, -1, tall, wide)
     taps = w.reshape((node.groups,) + w.shape[-4:])
     dx, dw = np.zeros_like(small if node.transposed else large), np.zeros_like(taps)
-    for i, j in np.ndindex(w.shape[-2:]):
-        top, left = i * node.dilation[0], j * node.dilation[1]
-        rows = slice(top, top + (tall - 1) * sy + 1, sy)
-        columns = slice(left, left + (wide - 1) * sx + 1, sx)
+    for i, j, rows, columns in _taps(node, w.shape[-2:], tall, wide):
         part, tap = large[..., rows, columns], taps[..., i, j]
         dw[..., i, j] = np.einsum("ngohw,ngihw->goi", small, part, optimize=True)
         if node.transposed:
@@ -103,15 +109,6 @@ def _conv_gradients(node, w, x, dy):
 def is_depthwise(node, shape):
     """Whether a convolution has one channel a group; `shape` is that of its weights."""
     return not node.transposed and len(shape) == 5 and shape[1] == shape[2] == 1
-
-
-def _taps(node, kernel, tall, wide):
-    """Each kernel element, and what of a padded input it meets in an output of that size."""
-    sy, sx = node.stride
-    for i, j in np.ndindex(*kernel):
-        top, left = i * node.dilation[0], j * node.dilation[1]
-        rows = slice(top, top + (tall - 1) * sy + 1, sy)
-        yield i, j, rows, slice(left, left + (wide - 1) * sx + 1, sx)
 
 
 def depthwise_weights_gradient(node, kernel, x, dy):
