@@ -6,11 +6,12 @@ Each runs here on its own, in a fresh kernel, with an outputs folder of its own.
 import nbformat
 import numpy as np
 import pytest
+from notebook_runs import run, run_in_turn
 
 from rawkit import open_patches, places, write_patches
 from rawkit.nn.networks import Baseline
 from rawkit.nn.weights import save_model
-from rawkit.report.execution import NOTEBOOKS, execute
+from rawkit.report.execution import NOTEBOOKS
 from rawkit.synth import write_dataset
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
@@ -30,16 +31,6 @@ def settings(monkeypatch, tmp_path, dataset):
     monkeypatch.setenv("RAWKIT_DATA", str(dataset))
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "out"))
     return monkeypatch
-
-
-def run(name, changes=""):
-    """Execute a notebook; return its error line and everything it printed."""
-    (path,) = NOTEBOOKS.glob(name + "*.ipynb")
-    notebook = nbformat.read(str(path), as_version=4)
-    error = execute(notebook, name, changes)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    outputs = [output for cell in code for output in cell.outputs]
-    return error, "".join(output.get("text", "") for output in outputs)
 
 
 def test_there_are_six_in_order():
@@ -65,14 +56,6 @@ def choice(tmp_path):
     return "WEIGHTS = %r\n" % str(tmp_path / "mine.npz")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_full_setting_runs_on_another_dataset(settings, choice, name):
-    settings.setenv("RAWKIT_RUN", "full")
-    error, text = run(name, FEW_STEPS + choice)
-    assert error is None
-    assert "RAWKIT_DATA is set" in text or name.startswith("06")  # which needs no dataset
-
-
 DATASETS = {  # pairs to train on, test inputs
     "no pairs, one test patch": (0, 1, "02 03 04 05"),
     "one pair": (1, 2, "02 05"),
@@ -82,25 +65,34 @@ DATASETS = {  # pairs to train on, test inputs
 }
 
 
-@pytest.mark.parametrize(
-    "kind, name", [(kind, name) for kind in DATASETS for name in DATASETS[kind][2].split()]
-)
-def test_any_dataset_without_test_gt_will_do(settings, tmp_path, dataset, kind, name):
-    pairs, inputs, _ = DATASETS[kind]
-    folder = tmp_path / "small"
-    for file, count in ((places.TRAIN_INPUT, pairs), (places.TRAIN_GT, pairs)):
-        if count:
-            write_patches(folder / file, np.array(open_patches(dataset / file)[:count]))
+@pytest.mark.parametrize("name", NAMES)
+def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, name):
+    """In full on another dataset, then on small ones without the test patches' gt."""
+    kinds = [kind for kind, (_, _, names) in DATASETS.items() if name[:2] in names]
+    turns = [({"RAWKIT_RUN": "full"}, FEW_STEPS + choice)]
+    for kind in kinds:
+        pairs, inputs, _ = DATASETS[kind]
+        write_small(tmp_path / kind / "small", dataset, pairs, inputs)
+        values = {"DATA": tmp_path / kind / "small", "OUTPUTS": tmp_path / kind, "RUN": "quick"}
+        turns.append(({"RAWKIT_" + key: str(place) for key, place in values.items()}, FEW_STEPS))
+    error, (text, *texts) = run_in_turn(name, turns)
+    assert error is None, "%s, in turn %d of %s" % (error, sum(map(bool, texts)), kinds)
+    assert "RAWKIT_DATA is set" in text or name.startswith("06")  # which needs no dataset
+    for kind, text in zip(kinds, texts):
+        pairs, inputs, _ = DATASETS[kind]
+        if name.startswith("05"):
+            assert "no ground truth" in text and "a valid answer: %d patches" % inputs in text
+            assert len(open_patches(tmp_path / kind / "submit" / "result.bin")) == inputs
+        else:
+            assert ("the tiny synthetic set, because small holds" in text) == (pairs < 2)
+
+
+def write_small(folder, dataset, pairs, inputs):
+    """The first patches of a dataset, without ground truth for the test input."""
+    for file in (places.TRAIN_INPUT, places.TRAIN_GT)[: 2 * bool(pairs)]:
+        write_patches(folder / file, np.array(open_patches(dataset / file)[:pairs]))
     noisy = np.array(open_patches(dataset / places.TEST_INPUT)[:inputs])
     write_patches(folder / places.TEST_INPUT, noisy)
-    settings.setenv("RAWKIT_DATA", str(folder))
-    error, text = run(name, FEW_STEPS)
-    assert error is None
-    if name == "05":
-        assert "no ground truth" in text and "a valid answer: %d patches" % inputs in text
-        assert len(open_patches(tmp_path / "out" / "submit" / "result.bin")) == inputs
-    else:
-        assert ("the tiny synthetic set, because small holds" in text) == (pairs < 2)
 
 
 OWN = """

@@ -7,6 +7,11 @@ from rawkit.nn.pretraining import pretrain, pretrain_release
 from rawkit.nn.weights import load_model
 
 
+@pytest.fixture(autouse=True)
+def few_patches(monkeypatch):
+    monkeypatch.setattr(pretraining, "VALIDATION_PATCHES", 2)
+
+
 @pytest.mark.parametrize("network", ["BlindUNet", "Baseline"])
 def test_a_network_is_trained_from_nothing(tmp_path, network):
     path, history = pretrain(network, tmp_path, steps=2, scenes=3)

@@ -25,6 +25,7 @@ from .weights import save_model, set_weights
 SCENES_SEED = 11
 VALIDATION_SEED = 5
 VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
+VALIDATION_PATCHES = 32  # of each preset
 PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recipes
 # What made the weights of the suite; each stage starts from the one before.  Larger crops
 # give noise estimates nearly as good as those of a whole patch.
@@ -239,7 +240,6 @@ def _make_scenes(first, count):
 
 def _validation(folder, preset):
     if not (folder / TEST_INPUT).is_file():
-        write_dataset(
-            folder, 0, 32, VALIDATION_SEED, preset=preset, test_split="validation", overwrite=True
-        )
+        options = {"preset": preset, "test_split": "validation", "overwrite": True}
+        write_dataset(folder, 0, VALIDATION_PATCHES, VALIDATION_SEED, **options)
     return open_pairs(folder, TEST_INPUT)

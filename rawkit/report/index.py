@@ -6,7 +6,6 @@ import io
 import json
 import re
 
-import nbformat
 import numpy as np
 from PIL import Image
 
@@ -119,6 +118,8 @@ def _submission(path):
 
 def _card(path):
     """A notebook as a link: its picture, title, question and the score it printed."""
+    import nbformat  # seconds, which other commands need not wait
+
     notebook = nbformat.read(str(path), as_version=4)
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     title = re.search("^# (.+)$", "\n".join(texts), re.M)

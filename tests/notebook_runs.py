@@ -1,0 +1,39 @@
+"""Runs of the notebooks under settings that are not those of their committed outputs."""
+
+import copy
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+from rawkit.report.execution import NOTEBOOKS, execute
+
+
+def run(name, changes="", first=""):
+    """Execute a notebook, `first` before everything; return its error line and what it printed."""
+    error, texts = run_in_turn(name, [({}, changes)], first)
+    return error, texts[0]
+
+
+def run_in_turn(name, turns, first=""):
+    """Execute a notebook several times in one kernel, which takes seconds to start.
+
+    Each turn has its variables of the environment and its changes, and knows nothing of what
+    the turn before has defined.  Return the error line and what each turn printed.
+    """
+    (path,) = NOTEBOOKS.glob(name + "*.ipynb")
+    notebook = nbformat.read(str(path), as_version=4)
+    cells, notebook.cells, ends = notebook.cells, [], [0]
+    place = next(i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", ()))
+    for variables, changes in turns:
+        start = "%%reset -f\nimport os\nos.environ.update(%r)\n" % variables
+        turn = [new_code_cell(start + first)] + copy.deepcopy(cells)
+        turn.insert(place + 2, new_code_cell(changes))
+        notebook.cells += turn
+        ends.append(len(notebook.cells))
+    error = execute(notebook, name)
+    texts = [notebook.cells[i:j] for i, j in zip(ends, ends[1:])]
+    return error, ["".join(map(printed, cells)) for cells in texts]
+
+
+def printed(cell):
+    return "".join(output.get("text", "") for output in cell.get("outputs", ()))
