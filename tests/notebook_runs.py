@@ -32,7 +32,9 @@ def run_in_turn(name, turns, first=""):
         ends.append(len(notebook.cells))
     error = execute(notebook, name)
     texts = [notebook.cells[i:j] for i, j in zip(ends, ends[1:])]
-    return error, ["".join(map(printed, cells)) for cells in texts]
+    texts = ["".join(map(printed, cells)) for cells in texts]
+    assert "Warning" not in "".join(texts), texts
+    return error, texts
 
 
 def printed(cell):
