@@ -63,7 +63,7 @@ def split_bands(bayer):
 
 @functools.lru_cache(maxsize=64)
 def _averages(length, size, phases):
-    """A matrix whose product with a row of pixels is the means of its blocks.
+    """A matrix whose product with sums of a block's rows of pixels is the means of its blocks.
 
     Shape (length, phases * blocks); a rest is left out.  With 2 phases the even pixels of
     each block come first, then the odd ones.
@@ -71,7 +71,7 @@ def _averages(length, size, phases):
     blocks = length // size
     pixel = np.arange(blocks * size)
     matrix = np.zeros((length, phases * blocks), np.float32)
-    matrix[pixel, pixel % phases * blocks + pixel // size] = phases / size
+    matrix[pixel, pixel % phases * blocks + pixel // size] = (phases / size) ** 2
     return matrix
 
 
@@ -90,11 +90,14 @@ def block_means(x, size, phases=1):
     ndarray, shape (..., rows, columns), or (..., 4, rows, columns)
     """
     lead, rows, columns = x.shape[:-2], x.shape[-2] // size, x.shape[-1] // size
-    # across, a matrix product is several times as fast as sums
-    x = x[..., : rows * size, :] @ _averages(x.shape[-1], size, phases)
-    x = x.reshape(lead + (rows, size // phases, phases, phases, columns))
-    x = np.moveaxis(x.mean(-4), -4, -2)  # (..., phases, phases, rows, columns)
-    return x.reshape(lead + (rows, columns) if phases == 1 else lead + (4, rows, columns))
+    # down first, which adds whole rows; across, a matrix product is faster than sums
+    shape = lead + (rows, size // phases, x.shape[-1])
+    down = [x[..., i : rows * size : phases, :].reshape(shape).sum(-2) for i in range(phases)]
+    x = np.stack(down, -3) @ _averages(x.shape[-1], size, phases)
+    if phases == 1:
+        return x[..., 0, :, :]
+    x = np.moveaxis(x.reshape(lead + (phases, rows, phases, columns)), -2, -3)
+    return x.reshape(lead + (4, rows, columns))
 
 
 def _curvature(x):
