@@ -11,6 +11,7 @@ from rawkit.noise import line_variance
 from rawkit.photo import (
     active_view,
     denoise_photo,
+    describe,
     measure_photo,
     noise_in_codes,
     read_photo,
@@ -214,6 +215,11 @@ def test_channels_with_digital_gain_get_their_own_noise(shot):
     rggb, line, gain = measure_photo(photo)
     np.testing.assert_allclose(gain[0, 1] / gain[0, 0], 1.3, rtol=0.05)
     np.testing.assert_allclose(gain[1, 0] / gain[1, 1], 1.3, rtol=0.05)
+    words, told = describe(photo)[-1].split(": ")
+    assert words == "multiplied by the camera, relative to each other"
+    named = [item.split() for item in told.split(", ")]
+    assert [name for name, _ in named] == list("GRBG")
+    np.testing.assert_allclose([float(x) for _, x in named], gain.ravel(), atol=0.005)
     # undone, all channels are the sensor's again, up to one factor
     plain = to_rggb(make_photo(noisy // 4))
     assert np.ptp(estimate_gains(plain, estimate_frame(plain), 512 * 65535 / 16383)) == 0
