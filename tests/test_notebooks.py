@@ -22,7 +22,7 @@ FEW_STEPS = "STEPS = 3\nFINE_TUNE_STEPS = 2\nSEEDS = (1,)\nBATCH_SIZE = SCENES =
 def dataset(tmp_path_factory):
     """Pairs of patches that are in no committed output."""
     folder = tmp_path_factory.mktemp("dataset")
-    write_dataset(folder, train=24, test=3, seed=77)
+    write_dataset(folder, train=24, test=4, seed=77)
     return folder
 
 
@@ -62,6 +62,7 @@ DATASETS = {  # pairs to train on, test inputs
     "two pairs": (2, 2, "02 03 05"),
     "three pairs": (3, 2, "03 05"),
     "five pairs": (5, 2, "04 05"),
+    "half of it without noise": (12, 4, "01 02 04 05"),
 }
 
 
@@ -72,7 +73,7 @@ def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, n
     turns = [({"RAWKIT_RUN": "full"}, FEW_STEPS + choice)]
     for kind in kinds:
         pairs, inputs, _ = DATASETS[kind]
-        write_small(tmp_path / kind / "small", dataset, pairs, inputs)
+        write_small(tmp_path / kind / "small", dataset, pairs, inputs, "without noise" in kind)
         values = {"DATA": tmp_path / kind / "small", "OUTPUTS": tmp_path / kind, "RUN": "quick"}
         turns.append(({"RAWKIT_" + key: str(place) for key, place in values.items()}, FEW_STEPS))
     error, (text, *texts) = run_in_turn(name, turns)
@@ -83,16 +84,23 @@ def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, n
         if name.startswith("05"):
             assert "no ground truth" in text and "a valid answer: %d patches" % inputs in text
             assert len(open_patches(tmp_path / kind / "submit" / "result.bin")) == inputs
+            assert "left out" not in text
         else:
             assert ("the tiny synthetic set, because small holds" in text) == (pairs < 2)
 
 
-def write_small(folder, dataset, pairs, inputs):
-    """The first patches of a dataset, without ground truth for the test input."""
-    for file in (places.TRAIN_INPUT, places.TRAIN_GT)[: 2 * bool(pairs)]:
-        write_patches(folder / file, np.array(open_patches(dataset / file)[:pairs]))
-    noisy = np.array(open_patches(dataset / places.TEST_INPUT)[:inputs])
-    write_patches(folder / places.TEST_INPUT, noisy)
+def write_small(folder, dataset, pairs, inputs, flat=False):
+    """The first patches of a dataset, without ground truth for the test input.
+
+    `flat`: the first ones, and every other one after that, are black or white all over.
+    """
+    for name in (places.TRAIN_INPUT, places.TRAIN_GT, places.TEST_INPUT):
+        count = inputs if name == places.TEST_INPUT else pairs
+        bayer = np.array(open_patches(dataset / name)[:count])
+        if flat:
+            bayer[0::4], bayer[2::4] = 4096, 65535
+        if count:
+            write_patches(folder / name, bayer)
 
 
 OWN = """
@@ -148,7 +156,7 @@ def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_pa
     for words in reasons + ("text.npz",):
         assert sum(words in line for line in left_out) == 1
     assert "chosen: %s" % (folder / "darker.npz") in text
-    assert open_patches(tmp_path / "out" / "submit" / "result.bin").shape == (3, 256, 256)
+    assert open_patches(tmp_path / "out" / "submit" / "result.bin").shape == (4, 256, 256)
 
 
 def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
@@ -163,7 +171,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     error, text = run("05", changes % str(places) + choice)
     assert error is None
     assert "MegStudio's dataset folder exists" in text
-    assert len(open_patches(places / "workspace" / "submit" / "result.bin")) == 3
+    assert len(open_patches(places / "workspace" / "submit" / "result.bin")) == 4
 
 
 def test_05_without_weights_says_which_notebook_to_run(settings, tmp_path):
