@@ -5,6 +5,18 @@ measures noise, `rawkit.synth` makes data, `rawkit.nn` holds the networks and ne
 MegEngine, `rawkit.view` draws, `rawkit.report` runs notebooks.
 """
 
+import sys
+
+try:
+    import numpy
+except ImportError:
+    told = "rawkit: found no NumPy for %s; in the suite's folder, type .venv/bin/python instead, "
+    told = (told + "which `python3 run.py doctor` sets up") % sys.executable
+    if sys.argv[0] == "-m":  # a command: one line, and not where it was raised
+        print(told, file=sys.stderr)
+        sys.exit(2)
+    raise ImportError(told) from None
+
 from .bayer import PLANES, pack_bayer, unpack_bayer
 from .binio import find_pairs, open_pairs, open_patches, split_pairs, write_patches
 from .places import find_dataset, is_full_run, outputs_folder, show_path

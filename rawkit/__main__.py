@@ -35,6 +35,7 @@ def _parser():
         action="store_true",
         help="run the .py file beside the weights, which defines a network of your own",
     )
+    denoise.add_argument("--overwrite", action="store_true", help="patches: replace OUT")
     denoise.add_argument(
         "--self-ensemble", action="store_true", help="patches: average over eight views; slower"
     )
@@ -166,6 +167,7 @@ def _denoise(args):
         )
     check_output(args.out)
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
+    _check_patches_output(args.noisy, args.out, args.overwrite)
     from .nn import SHIPPED, load_model
     from .submission import write_submission
 
@@ -174,11 +176,24 @@ def _denoise(args):
     print("%s: %d patches" % (args.out, len(patches)))
 
 
+def _check_patches_output(noisy, out, overwrite):
+    if out.exists() and out.samefile(noisy):
+        raise ValueError("%s: found the input, expected another name for the output" % out)
+    if out.is_file() and not overwrite:
+        raise FileExistsError("%s: found a file, expected a free name, or --overwrite" % out)
+    if out.suffix.lower() == ".dng":
+        raise ValueError("%s: found a name for a photograph, expected one such as OUT.bin" % out)
+
+
 def _denoise_photo(args):
     from .photo import denoise_file
 
-    if args.self_ensemble:
-        raise ValueError("%s: found a photograph, --self-ensemble is for patches" % args.noisy)
+    for option, given in (
+        ("--self-ensemble", args.self_ensemble),
+        ("--overwrite", args.overwrite),
+    ):
+        if given:
+            raise ValueError("%s: found a photograph, %s is for patches" % (args.noisy, option))
     strength = 1.0 if args.strength is None else args.strength
     photo = denoise_file(
         args.noisy, args.out, args.weights, strength, args.remove_hot_pixels, args.run_code
@@ -239,9 +254,9 @@ def _notebooks(args):
     from .report import run_notebooks
 
     is_full_run()  # a wrong RAWKIT_RUN is said at once
-    run_notebooks(args.names, args.save)
+    pages = run_notebooks(args.names, args.save)
     result = outputs_folder() / "submit" / "result.bin"
-    if result.is_file():
+    if result.is_file() and any("submission" in page.stem for page in pages):
         print("The submission: %s" % show_path(result))
 
 

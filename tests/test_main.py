@@ -45,6 +45,23 @@ def test_denoise_writes_a_whole_file(capsys, files):
     assert open_patches(files / "out.bin").shape == (3, 256, 256)
 
 
+def test_denoise_writes_over_nothing(capsys, files):
+    """Neither the input nor another file, unless told to."""
+    before = (files / "noisy.bin").read_bytes()
+    (files / "mine.bin").write_text("mine")
+    command = ["denoise", files / "noisy.bin"]
+    assert "found the input" in fails(capsys, *command, files / "noisy.bin", "--overwrite")
+    assert "mine.bin: found a file, expected a free name" in fails(
+        capsys, *command, files / "mine.bin"
+    )
+    assert "found a name for a photograph" in fails(capsys, *command, files / "p.dng")
+    assert (files / "noisy.bin").read_bytes() == before
+    assert (files / "mine.bin").read_text() == "mine"
+    options = ["--weights", files / "w.npz", "--overwrite"]
+    assert main([str(a) for a in command + [files / "mine.bin"] + options]) == 0
+    assert open_patches(files / "mine.bin").shape == (3, 256, 256)
+
+
 def test_info_tells_what_is_there(capsys, files):
     assert main(["info", str(files / "noisy.bin")]) == 0
     assert "noisy.bin: 3 patches of 256 x 256 uint16, 0.4 MiB" in capsys.readouterr().out
@@ -90,10 +107,8 @@ def test_a_network_that_answers_nan_leaves_the_old_result(capsys, files):
     model.conv6[0].bias[:] = float("nan")
     save_model(files / "nan.npz", model)
     before = (files / "noisy.bin").read_bytes()
-    line = fails(
-        capsys, "denoise", files / "gt.bin", files / "noisy.bin", "--weights", files / "nan.npz"
-    )
-    assert "NaN" in line
+    command = ["denoise", files / "gt.bin", files / "noisy.bin", "--overwrite"]
+    assert "NaN" in fails(capsys, *command, "--weights", files / "nan.npz")
     assert (files / "noisy.bin").read_bytes() == before
 
 

@@ -57,7 +57,7 @@ def test_a_card_tells_title_question_and_score(outputs):
     assert 'href="02_it.html"' in page
     assert "02 · A &lt;title&gt;" in page
     assert "How far does it get?" in page
-    assert "<small>held-out score 8.125, untouched input 7</small>" in page
+    assert "<small>held-out score 8.125, untouched input 7 · 02_it</small>" in page
 
 
 def test_a_notebook_that_stopped_says_so(outputs):

@@ -9,6 +9,7 @@ from .frame import FULL_SCALE, levels, to_rggb
 CROPS, CROP = 6, 256  # so many down and across, of so many pixels: enough for a per cent
 LEAST = 48  # pixels; what a blind estimate needs
 LEAST_GAIN = 400  # pixels; below, the channels' own estimates are too uncertain
+MID_GREY = 0.18  # of the light at which a pixel is full
 SAME_GAIN = 0.12  # channels whose gains differ by less are alike: 3 % of deviation either way
 
 
@@ -119,6 +120,9 @@ def measure_photo(photo):
     rggb, black = to_rggb(photo), levels(photo)[1]
     line = estimate_frame(rggb)
     gain = estimate_gains(rggb, line, black)
+    (a, b), span = noise_in_codes(photo, line)
+    if span * max(MID_GREY * a + b, 0) ** 0.5 < 1:  # codes: rounding, or a denoised copy's rest
+        gain = np.ones((2, 2))
     if np.any(gain != 1):
         place = divmod(photo.phase.index("R"), 2)
         gain = np.roll(gain, place, (0, 1))  # from the mosaic's cell to the file's

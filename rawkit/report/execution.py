@@ -1,6 +1,7 @@
 """Run the notebooks in order, without a browser, and keep what they show as HTML."""
 
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -144,4 +145,8 @@ def _to_html(notebook):
 
     # the page must work offline: no script from elsewhere
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
-    return exporter.from_notebook_node(notebook)[0]
+    page = exporter.from_notebook_node(notebook)[0]
+    # among the pages one goes on from page to page
+    page = re.sub(r'href="([^"/:]+)\.ipynb"', r'href="\1.html"', page)
+    back = r'\1<p><a href="index.html">All notebooks</a></p>'
+    return re.sub(r"(<body[^>]*>)", back, page, count=1)

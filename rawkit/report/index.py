@@ -104,8 +104,8 @@ def _typical(noisy, pred):
 def _submission(path):
     if not path.is_file():
         return "<p class=soft>None yet.</p>"
-    rows = []
-    for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+    rows, card = [], json.loads(path.read_text(encoding="utf-8"))
+    for name, value in sorted(card.items(), key=lambda item: "sha256" in item[0]):  # sums last
         if isinstance(value, dict):
             value = ", ".join("%s %s" % item for item in value.items())
         words = [word for is_it, word in WORDS if value is is_it]
@@ -125,12 +125,12 @@ def _card(path):
     title = re.search("^# (.+)$", "\n".join(texts), re.M)
     question = re.search(r"\*\*Question: (.+?)\*\*", "\n".join(texts), re.S)
     picture, score = _picture(notebook), _score(notebook)
-    return '<a class="card" href="%s.html">%s<div><b>%s</b>%s%s</div></a>' % (
+    return '<a class="card" href="%s.html">%s<div><b>%s</b>%s<br><small>%s</small></div></a>' % (
         html.escape(path.stem),
         '<img alt="" src="data:image/webp;base64,%s">' % picture if picture else "",
         html.escape(title.group(1) if title else path.stem),
         html.escape(_sentence(question.group(1))) if question else "",
-        "<br><small>%s</small>" % html.escape(score) if score else "",
+        html.escape(" · ".join(filter(None, (score, path.stem)))),
     )
 
 
