@@ -148,5 +148,7 @@ def _to_html(notebook):
     page = exporter.from_notebook_node(notebook)[0]
     # among the pages one goes on from page to page
     page = re.sub(r'href="([^"/:]+)\.ipynb"', r'href="\1.html"', page)
-    back = r'\1<p><a href="index.html">All notebooks</a></p>'
-    return re.sub(r"(<body[^>]*>)", back, page, count=1)
+    back = (
+        '<p style="margin: 12px"><a style="color: #0a58ca" href="index.html">All notebooks</a></p>'
+    )
+    return re.sub("(<body[^>]*>)", r"\1" + back, page, count=1)
