@@ -9,7 +9,9 @@ import sys
 
 try:
     import numpy
-except ImportError:
+except ModuleNotFoundError as error:
+    if error.name != "numpy":  # it is there, and broken
+        raise
     told = "rawkit: found no NumPy for %s; in the suite's folder, type .venv/bin/python instead, "
     told = (told + "which `python3 run.py doctor` sets up") % sys.executable
     if sys.argv[0] == "-m":  # a command: one line, and not where it was raised

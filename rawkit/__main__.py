@@ -179,10 +179,10 @@ def _denoise(args):
 def _check_patches_output(noisy, out, overwrite):
     if out.exists() and out.samefile(noisy):
         raise ValueError("%s: found the input, expected another name for the output" % out)
-    if out.is_file() and not overwrite:
-        raise FileExistsError("%s: found a file, expected a free name, or --overwrite" % out)
     if out.suffix.lower() == ".dng":
         raise ValueError("%s: found a name for a photograph, expected one such as OUT.bin" % out)
+    if out.is_file() and not overwrite:
+        raise FileExistsError("%s: found a file, expected a free name, or --overwrite" % out)
 
 
 def _denoise_photo(args):

@@ -76,10 +76,12 @@ def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, n
     for kind in kinds:
         pairs, inputs, _ = DATASETS[kind]
         write_small(tmp_path / kind / "small", dataset, pairs, inputs, "without noise" in kind)
+        (tmp_path / kind / "submit").mkdir()
+        (tmp_path / kind / "submit" / "errors.csv").write_text("of another answer")
         values = {"DATA": tmp_path / kind / "small", "OUTPUTS": tmp_path / kind, "RUN": "quick"}
         turns.append(({"RAWKIT_" + key: str(place) for key, place in values.items()}, FEW_STEPS))
     error, texts = run_in_turn(name, turns)
-    assert error is None, "%s, in turn %d of %s" % (error, sum(map(bool, texts)), kinds)
+    assert error is None, "%s, in turn %d of %s" % (error, sum(map(bool, texts)), ["full"] + kinds)
     text, texts = texts[0], texts[len(turns) - len(kinds) :]
     assert "RAWKIT_DATA is set" in text or name.startswith("06")  # which needs no dataset
     for kind, text in zip(kinds, texts):
@@ -88,6 +90,7 @@ def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, n
             assert "no ground truth" in text and "a valid answer: %d patches" % inputs in text
             assert len(open_patches(tmp_path / kind / "submit" / "result.bin")) == inputs
             assert "left out" not in text
+            assert not (tmp_path / kind / "submit" / "errors.csv").exists()
         else:
             assert ("the tiny synthetic set, because small holds" in text) == (pairs < 2)
 

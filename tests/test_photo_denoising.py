@@ -203,6 +203,10 @@ def test_the_samples_noise_profile_is_found(sample):
     assert (gain == 1).all() and span == 16383 - 512
 
 
+def test_a_denoised_copy_shows_no_gains(sample, model):
+    assert (measure_photo(denoise_photo(sample, model))[2] == 1).all()
+
+
 def test_channels_with_digital_gain_get_their_own_noise(shot):
     """Red and blue multiplied by 1.3 after the noise is in, as some cameras do."""
     noisy, _, sensor = shot

@@ -107,3 +107,11 @@ def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, monkeypatch, t
     assert [page.name for page in run_notebooks(["my_network"])] == ["my_network.html"]
     assert "my_network.html" in (outputs / "report" / "index.html").read_text(encoding="utf-8")
     assert [page.name for page in run_notebooks()] == ["01_first.html"]
+
+
+def test_a_page_leads_to_pages():
+    text = "[next](03_it.ipynb), [elsewhere](https://host/a.ipynb), [data](../data/README.md)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    page = execution._to_html(notebook)
+    assert 'href="03_it.html"' in page and 'href="https://host/a.ipynb"' in page
+    assert page.count('href="index.html"') == 1

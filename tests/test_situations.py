@@ -208,7 +208,7 @@ def test_the_doctor_runs_where_others_do_not(module, fault, told, tmp_path):
 
 
 def test_a_python_without_numpy_is_told_in_a_line(tmp_path):
-    (tmp_path / "numpy.py").write_text("raise ImportError('none here')")
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(name='numpy')")
     command = [sys.executable, "-m", "rawkit", "doctor"]
     status, _, line = run(command, {"PYTHONPATH": str(tmp_path)})
     assert status == 2 and "found no NumPy" in line and ".venv/bin/python" in line

@@ -146,7 +146,7 @@ def _to_html(notebook):
     # the page must work offline: no script from elsewhere
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
     page = exporter.from_notebook_node(notebook)[0]
-    # among the pages one goes on from page to page
+    # among the pages one goes on from page to page; what was not run yet has none
     page = re.sub(r'href="([^"/:]+)\.ipynb"', r'href="\1.html"', page)
     back = (
         '<p style="margin: 12px"><a style="color: #0a58ca" href="index.html">All notebooks</a></p>'
