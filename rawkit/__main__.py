@@ -165,24 +165,16 @@ def _denoise(args):
             "%s: found a file of patches, expected a raw photograph for --strength and "
             "--remove-hot-pixels" % args.noisy
         )
-    check_output(args.out)
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
-    _check_patches_output(args.noisy, args.out, args.overwrite)
+    if args.out.suffix.lower() == ".dng":
+        raise ValueError("%s: found a photograph's ending, expected one like .bin" % args.out)
+    check_output(args.out, args.noisy, args.overwrite)
     from .nn import SHIPPED, load_model
     from .submission import write_submission
 
     model, _ = load_model(args.weights or SHIPPED, run_code=args.run_code)
     write_submission(model, args.noisy, args.out, args.self_ensemble, progress=True)
     print("%s: %d patches" % (args.out, len(patches)))
-
-
-def _check_patches_output(noisy, out, overwrite):
-    if out.exists() and out.samefile(noisy):
-        raise ValueError("%s: found the input, expected another name for the output" % out)
-    if out.suffix.lower() == ".dng":
-        raise ValueError("%s: found a name for a photograph, expected one such as OUT.bin" % out)
-    if out.is_file() and not overwrite:
-        raise FileExistsError("%s: found a file, expected a free name, or --overwrite" % out)
 
 
 def _denoise_photo(args):

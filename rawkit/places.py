@@ -202,13 +202,24 @@ def _lock(file, wait=True):
     return True
 
 
-def check_output(path):
+def check_output(path, source=None, overwrite=True):
     """Find out, before any work, whether a file can be written under a name.
+
+    Parameters
+    ----------
+    path : str or Path
+    source : str or Path, optional
+        What it is made from.
+    overwrite : bool
+        Whether it may replace a file.
 
     Raises
     ------
     ValueError
-        If there is something that no file can replace: a folder, a device, a pipe.
+        If there is something that no file can replace: a folder, a device, a pipe,
+        or the source.
+    FileExistsError
+        If there is a file, and `overwrite` is false.
     """
     path = Path(path)
     try:
@@ -218,6 +229,10 @@ def check_output(path):
     if exists and not is_file:
         kinds = "a folder" if path.is_dir() else "a device, pipe or socket"
         raise ValueError("%s: found %s, expected the name of a file" % (path, kinds))
+    if exists and source is not None and path.resolve() == Path(source).resolve():
+        raise ValueError("%s: found the input itself, expected another name" % path)
+    if exists and not overwrite:
+        raise FileExistsError("%s: found a file, expected none: choose another name" % path)
 
 
 @contextlib.contextmanager

@@ -23,12 +23,9 @@ def run_in_turn(name, turns, first=""):
     (path,) = NOTEBOOKS.glob(name + "*.ipynb")
     notebook = nbformat.read(str(path), as_version=4)
     cells, notebook.cells, ends = notebook.cells, [], [0]
-    place = next(i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", ()))
     for variables, changes in turns:
         start = "%%reset -f\nimport os\nos.environ.update(%r)\n" % variables
-        turn = [new_code_cell(start + first)] + copy.deepcopy(cells)
-        turn.insert(place + 2, new_code_cell(changes))
-        notebook.cells += turn
+        notebook.cells += [new_code_cell(start + first)] + changed(cells, changes)
         ends.append(len(notebook.cells))
     error = execute(notebook, name)
     texts = [notebook.cells[i:j] for i, j in zip(ends, ends[1:])]
@@ -36,6 +33,13 @@ def run_in_turn(name, turns, first=""):
     warned = [line for text in texts for line in text.splitlines() if "Warning: " in line]
     assert error or all("tell nothing of their noise" in line for line in warned), warned
     return error, texts
+
+
+def changed(cells, changes):
+    """A copy of a notebook's cells, with `changes` right after the one tagged `parameters`."""
+    cells = copy.deepcopy(cells)
+    place = next(i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", ()))
+    return cells[: place + 1] + [new_code_cell(changes)] + cells[place + 1 :]
 
 
 def printed(cell):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import nbformat
 import numpy as np
 import pytest
+from notebook_runs import changed
 
 from rawkit import open_pairs
 from rawkit.noise import estimate_blind, estimate_pairs, line_variance
@@ -210,8 +211,9 @@ def do(exercise, outputs, monkeypatch):
         cells = [cell for cell in notebook.cells if old in cell.source]
         assert len(cells) == 1, "%r stands in %d cells" % (old, len(cells))
         cells[0].source = cells[0].source.replace(old, new)
+    notebook.cells = changed(notebook.cells, exercise.settings)
     notebook.cells.append(nbformat.v4.new_code_cell(exercise.check))
-    assert execute(notebook, exercise.notebook, exercise.settings) is None
+    assert execute(notebook, exercise.notebook) is None
 
 
 @pytest.mark.expensive

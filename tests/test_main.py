@@ -50,11 +50,9 @@ def test_denoise_writes_over_nothing(capsys, files):
     before = (files / "noisy.bin").read_bytes()
     (files / "mine.bin").write_text("mine")
     command = ["denoise", files / "noisy.bin"]
-    assert "found the input" in fails(capsys, *command, files / "noisy.bin", "--overwrite")
-    assert "mine.bin: found a file, expected a free name" in fails(
-        capsys, *command, files / "mine.bin"
-    )
-    assert "found a name for a photograph" in fails(capsys, *command, files / "p.dng")
+    assert "found the input itself" in fails(capsys, *command, files / "noisy.bin", "--overwrite")
+    assert "mine.bin: found a file, expected none" in fails(capsys, *command, files / "mine.bin")
+    assert "found a photograph's ending" in fails(capsys, *command, files / "p.dng")
     assert (files / "noisy.bin").read_bytes() == before
     assert (files / "mine.bin").read_text() == "mine"
     options = ["--weights", files / "w.npz", "--overwrite"]

@@ -81,8 +81,10 @@ def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, n
         values = {"DATA": tmp_path / kind / "small", "OUTPUTS": tmp_path / kind, "RUN": "quick"}
         turns.append(({"RAWKIT_" + key: str(place) for key, place in values.items()}, FEW_STEPS))
     error, texts = run_in_turn(name, turns)
-    assert error is None, "%s, in turn %d of %s" % (error, sum(map(bool, texts)), ["full"] + kinds)
-    text, texts = texts[0], texts[len(turns) - len(kinds) :]
+    in_full = len(turns) - len(kinds)
+    names = ["full"] * in_full + kinds
+    assert error is None, "%s, in turn %d of %s" % (error, sum(map(bool, texts)), names)
+    text, texts = texts[0], texts[in_full:]
     assert "RAWKIT_DATA is set" in text or name.startswith("06")  # which needs no dataset
     for kind, text in zip(kinds, texts):
         pairs, inputs, _ = DATASETS[kind]

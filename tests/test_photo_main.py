@@ -88,7 +88,7 @@ def test_outputs_are_never_written_over(capsys, files):
     (files / "there.dng").write_bytes(b"something")
     for words, out in {
         "there.dng: found a file, expected none": files / "there.dng",
-        "photo.NEF: found the photograph itself": photo,
+        "photo.NEF: found the input itself": photo,
         "found the ending '.jpg', expected .dng": files / "out.jpg",
         "found a folder that cannot be written": files / "there.dng" / "out.dng",
     }.items():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .frame import active_view, clip_level
-from .noise_line import MID_GREY, measure_photo, noise_in_codes
+from .noise_line import MID_GREY, deviation_in_codes, measure_photo, noise_in_codes
 
 
 def describe(photo):
@@ -56,8 +56,8 @@ def _camera(photo):
 
 def _noise(photo):
     _, line, gain = measure_photo(photo)
-    (a, b), span = noise_in_codes(photo, line)
-    dark, grey = (span * max(a * x + b, 0) ** 0.5 for x in (0, MID_GREY))
+    a, b = noise_in_codes(photo, line)[0]
+    dark, grey = (deviation_in_codes(photo, line, light) for light in (0, MID_GREY))
     lines = ["noise: %.1f codes in the dark, %.1f on mid grey" % (dark, grey)]
     lines.append("noise profile: %.3g %.3g measured" % (a, b))
     if photo.noise_profile is not None:

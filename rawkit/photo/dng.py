@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from .. import places
 from ..places import atomic_file
 from . import tags
 from .frame import CELL, active_view
@@ -78,12 +79,10 @@ def check_output(path, source=None):
         If the file exists.
     """
     path = Path(path)
-    if source is not None and path.resolve() == Path(source).resolve():
-        raise ValueError("%s: found the photograph itself, expected another name" % path)
+    places.check_output(path, source)
     if path.suffix.lower() != ".dng":
         raise ValueError("%s: found the ending %r, expected .dng" % (path, path.suffix))
-    if path.exists():
-        raise FileExistsError("%s: found a file, expected none: choose another name" % path)
+    places.check_output(path, overwrite=False)
     return path
 
 

@@ -120,15 +120,23 @@ def measure_photo(photo):
     rggb, black = to_rggb(photo), levels(photo)[1]
     line = estimate_frame(rggb)
     gain = estimate_gains(rggb, line, black)
-    (a, b), span = noise_in_codes(photo, line)
-    if span * max(MID_GREY * a + b, 0) ** 0.5 < 1:  # codes: rounding, or a denoised copy's rest
-        gain = np.ones((2, 2))
+    if deviation_in_codes(photo, line, MID_GREY) < 1:
+        gain[:] = 1  # it says nothing: rounding, or what is left in a denoised copy
     if np.any(gain != 1):
         place = divmod(photo.phase.index("R"), 2)
         gain = np.roll(gain, place, (0, 1))  # from the mosaic's cell to the file's
         rggb = to_rggb(photo, gain)
         line = estimate_frame(rggb)
     return rggb, line, gain
+
+
+def deviation_in_codes(photo, line, light):
+    """The noise's standard deviation, codes, at a light from 0 (black) to 1 (white): float.
+
+    `photo` and `line` as in `noise_in_codes`.
+    """
+    (a, b), span = noise_in_codes(photo, line)
+    return span * max(a * light + b, 0) ** 0.5
 
 
 def noise_in_codes(photo, line):

@@ -82,7 +82,7 @@ def _find(names):
     return chosen
 
 
-def execute(notebook, title, changes=""):
+def execute(notebook, title):
     """Run all cells of a notebook in a fresh kernel, in place.
 
     Parameters
@@ -90,8 +90,6 @@ def execute(notebook, title, changes=""):
     notebook : nbformat.NotebookNode
     title : str
         Shown before the progress bar.
-    changes : str
-        Python that runs right after the cell tagged `parameters`.
 
     Returns
     -------
@@ -101,13 +99,8 @@ def execute(notebook, title, changes=""):
     from jupyter_client.kernelspec import KernelSpecManager
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
-    from nbformat.v4 import new_code_cell
     from tqdm import tqdm
 
-    if changes:
-        tags = [cell.metadata.get("tags", ()) for cell in notebook.cells]
-        place = next(i for i, tag in enumerate(tags) if "parameters" in tag)
-        notebook.cells.insert(place + 1, new_code_cell(changes))
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in code:  # what an earlier run left behind is not this run's
         cell.outputs, cell.execution_count = [], None
