@@ -100,6 +100,18 @@ def _is_photo(path):
     return path.is_file() and is_photo(path)
 
 
+def _warn_of_frame(path, sample):
+    """Say so where a frame of the right size was taken for patches."""
+    from .binio import looks_like_frame
+
+    if looks_like_frame(sample):
+        print(
+            "rawkit: warning: %s: found what looks like a camera's whole frame, expected patches; "
+            "denoise the camera's raw file itself, as a photograph" % path,
+            file=sys.stderr,
+        )
+
+
 def _info(args):
     from .binio import PatchFile, open_pairs
     from .places import GT_OF, NAMES
@@ -130,6 +142,7 @@ def _info(args):
             "  sampled %d patches: min %d, mean %.1f, max %d DN"
             % (len(sample), sample.min(), sample.mean(), sample.max())
         )
+        _warn_of_frame(name, sample)
     for noisy, gt in GT_OF.items():
         if noisy in opened and gt in opened:
             open_pairs(args.path, noisy)  # names a difference in number
@@ -169,6 +182,7 @@ def _denoise(args):
     if args.out.suffix.lower() == ".dng":
         raise ValueError("%s: found a photograph's ending, expected one like .bin" % args.out)
     check_output(args.out, args.noisy, args.overwrite)
+    _warn_of_frame(args.noisy, patches[:: max(1, len(patches) // 64)])
     from .nn import SHIPPED, load_model
     from .submission import write_submission
 

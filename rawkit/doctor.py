@@ -43,6 +43,7 @@ PACKAGES = (
     ("nbconvert", None, "the report"),
     ("rawpy", None, "optional: raw files of other kinds than plain DNG"),
 )
+VARIABLES = ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH")  # of other programs; change what runs
 MEMORY = 1.0  # GiB; the quick run of 02 took 0.42, the rest is for Jupyter and a browser
 DISK = 1.0  # GiB; a quick run writes a few MB, a full one checkpoints and a result of 128 MB
 SLOWEST_START = 300  # s, for MegEngine on a machine busy with other things
@@ -158,7 +159,7 @@ def check_home():
 def check_settings():
     """The suite's own variables."""
     names = sorted(name for name in os.environ if name.startswith("RAWKIT_"))
-    found = ", ".join("%s=%s" % (name, os.environ[name]) for name in names) or "none set"
+    found = _values(names) or "no variable RAWKIT_... is set"
     try:
         places.is_full_run()
     except ValueError as error:
@@ -168,14 +169,15 @@ def check_settings():
 
 def check_variables():
     """Variables of other programs that change what runs here."""
-    names = [name for name in ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH") if name in os.environ]
-    found = ", ".join("%s=%s" % (name, os.environ[name]) for name in names) or "none set"
-    return found, "unset them, or use run.py, which does" if names else None
+    found = _values(VARIABLES)
+    if found:
+        return found, "unset them, or use run.py, which does"
+    return "none of %s is set" % ", ".join(VARIABLES), None
 
 
 def check_backend():
     """How matplotlib draws; `view.use_style` puts others aside in a notebook."""
-    return os.environ.get("MPLBACKEND", "inline in notebooks"), None
+    return _values(["MPLBACKEND"]) or "shown in notebooks (MPLBACKEND is not set)", None
 
 
 def check_jupyter():
@@ -219,13 +221,13 @@ def diagnose():
     yield ("home",) + check_home()
     yield ("settings",) + check_settings()
     yield ("environment",) + check_variables()
-    yield ("backend",) + check_backend()
+    yield ("figures",) + check_backend()
     yield ("Jupyter",) + check_jupyter()
     yield ("text",) + check_text()
 
 
 def report():
-    """Print a line for each check; return how many need something done."""
+    """Print a line for each check, and one if all is well; return how many need something done."""
     faults = 0
     for name, found, advice in diagnose():
         faults += advice is not None
@@ -233,7 +235,13 @@ def report():
         line += "\n     %-16s -> %s" % ("", advice) if advice else ""
         # this must be readable where the encoding is what is wrong
         print(line.encode("ascii", "backslashreplace").decode(), flush=True)
+    if not faults:
+        print("all is well")
     return faults
+
+
+def _values(names):
+    return ", ".join("%s=%s" % (name, os.environ[name]) for name in names if name in os.environ)
 
 
 def _writable(folder):

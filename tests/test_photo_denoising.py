@@ -220,7 +220,7 @@ def test_channels_with_digital_gain_get_their_own_noise(shot):
     np.testing.assert_allclose(gain[0, 1] / gain[0, 0], 1.3, rtol=0.05)
     np.testing.assert_allclose(gain[1, 0] / gain[1, 1], 1.3, rtol=0.05)
     words, told = describe(photo)[-1].split(": ")
-    assert words == "multiplied by the camera, relative to each other"
+    assert words == "gains inside the camera, relative to each other"
     named = [item.split() for item in told.split(", ")]
     assert [name for name, _ in named] == list("GRBG")
     np.testing.assert_allclose([float(x) for _, x in named], gain.ravel(), atol=0.005)

@@ -5,6 +5,7 @@ import pytest
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.view import Rendering, demosaic, estimate_rendering, render
+from rawkit.view.rendering import busiest_part
 
 NEUTRAL = Rendering(0, (1.0, 1.0, 1.0), 1.0, "linear", None)
 
@@ -116,3 +117,12 @@ def test_unknown_tone_or_plane_is_named():
         render(np.zeros((2, 2)), tone="film")
     with pytest.raises(ValueError, match="'G'.*'Gr'"):
         render(np.zeros((2, 2)), plane="G")
+
+
+def test_the_busiest_part_is_texture_and_not_one_hard_edge():
+    random = np.random.RandomState(1)
+    picture = np.full((96, 96, 3), 90, np.uint8)
+    picture[8:40, 8:40] += random.randint(0, 30, (32, 32, 1)).astype(np.uint8)  # texture
+    picture[56:88, 56:88] = 255  # a blown-out square
+    top, left, size = busiest_part(picture, 32, 8)
+    assert (top, left, size) == (8, 8, 32)

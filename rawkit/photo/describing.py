@@ -59,10 +59,11 @@ def _noise(photo):
     a, b = noise_in_codes(photo, line)[0]
     dark, grey = (deviation_in_codes(photo, line, light) for light in (0, MID_GREY))
     lines = ["noise: %.1f codes in the dark, %.1f on mid grey" % (dark, grey)]
-    lines.append("noise profile: %.3g %.3g measured" % (a, b))
+    lines.append("noise profile, light x from 0 at black to 1 at white:")
+    lines.append("  variance = %.3g x + %.3g, measured" % (a, b))
     if photo.noise_profile is not None:
-        lines[-1] += ", %.3g %.3g in the file" % tuple(photo.noise_profile.mean(0))
+        lines.append("  variance = %.3g x + %.3g, in the file" % tuple(photo.noise_profile.mean(0)))
     if np.any(gain != 1):
         gains = ["%s %.2f" % item for item in zip(photo.phase, gain.ravel())]
-        lines.append("multiplied by the camera, relative to each other: %s" % ", ".join(gains))
+        lines.append("gains inside the camera, relative to each other: %s" % ", ".join(gains))
     return lines

@@ -24,6 +24,8 @@ from ..score import normalized_l1
 BLACK_LEVEL_10_BIT = 4096  # DN, where the competition's 10-bit sensors keep their black
 BLOCK = 8  # pixels of a plane; statistics of block means barely feel the noise
 TONES = ("display", "linear")
+EDGE_LIMIT = 8  # of 255 a pixel; stronger edges count no more, so texture beats one hard edge
+WHITE = 250  # of 255; what is blown out in all colours shows nothing
 
 
 class Rendering(namedtuple("Rendering", "black_level white_balance exposure tone plane")):
@@ -194,7 +196,7 @@ def demosaic(bayer):
 
 
 def busiest_part(picture, size=64, stride=8):
-    """Find the square with the strongest edges, as seen on the screen.
+    """Find the square with the most texture and edges, as seen on the screen.
 
     Parameters
     ----------
@@ -209,7 +211,8 @@ def busiest_part(picture, size=64, stride=8):
     height, width = picture.shape[:2]
     size = min(size, height, width)
     green = picture[..., 1].astype(np.float64)
-    edges = np.hypot(*np.gradient(green))
+    edges = np.minimum(np.hypot(*np.gradient(green)), EDGE_LIMIT)
+    edges[picture.min(2) >= WHITE] = 0
     sums = np.pad(edges, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     sums = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
     sums = sums[::stride, ::stride]

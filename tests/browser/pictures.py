@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import nbformat
+import pandas
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
@@ -26,10 +27,11 @@ from rawkit.score import normalized_l1
 from tests.browser import test_browser as browser
 
 OUT = places.ROOT / "data" / "pictures"
-GOOD, BAD = (5, 3), (12, 4)  # patches of the test set: as most are, and the weakest kind
+GOOD, BAD = (15, 3), (12, 4)  # patches of the test set: as most are, and the weakest kind
 PART, HEAD = 128, 22  # pixels: of a patch, and above a row
 START = 5  # the patch that the explorer shows
 GAP = 8  # pixels
+PAIRS, COLUMNS, SMALL = 12, 6, 160  # of the contact sheet: how many, in a row, side in pixels
 MAX_BYTES = 2**20  # of all pictures
 CELLS = (
     """
@@ -55,8 +57,7 @@ def comparison(weights, patches):
     side, part = 2 * PART, slice((256 - PART) // 2, (256 + PART) // 2)
     size = 3 * side + 2 * GAP, HEAD + len(patches) * (side + HEAD)
     sheet = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 13)
+    draw, font = ImageDraw.Draw(sheet), _font()
     for column, name in enumerate(("noisy", "denoised", "reference (mean of many shots)")):
         draw.text((column * (side + GAP), 2), name, "black", font)
     for row, i in enumerate(patches):
@@ -71,6 +72,28 @@ def comparison(weights, patches):
                 text = "error %.2f \u221aDN" % error
                 draw.text((place[0], place[1] + side + 2), text, "black", font)
     return sheet
+
+
+def contact_sheet():
+    """Training pairs in rows, each noisy patch above its ground truth, with number and sensor."""
+    folder = places.ROOT / "data"
+    noisy, gt = (open_patches(folder / name) for name in (places.TRAIN_INPUT, places.TRAIN_GT))
+    bits = pandas.read_csv(str(folder / "true_parameters.csv")).bits
+    step, height = SMALL + 4, HEAD + 2 * SMALL + GAP
+    sheet = Image.new("RGB", (COLUMNS * step, PAIRS // COLUMNS * height), "white")
+    draw, font = ImageDraw.Draw(sheet), _font()
+    for i in range(PAIRS):
+        left, top = i % COLUMNS * step, i // COLUMNS * height
+        draw.text((left, top + 4), "%d: %d bits" % (i, bits[i]), "black", font)
+        rendering = view.estimate_rendering(noisy[i])
+        for row, patch in enumerate((noisy[i], gt[i])):
+            shown = Image.fromarray(view.render(patch, rendering)).resize((SMALL, SMALL))
+            sheet.paste(shown, (left, top + HEAD + row * (SMALL + 2)))
+    return sheet
+
+
+def _font():
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 13)
 
 
 def explorer_frames(weights):
@@ -110,6 +133,7 @@ def main():
     try:
         sheets = {"before_after.png": comparison(args.weights, GOOD)}
         sheets["failure.png"] = comparison(args.weights, BAD)
+        sheets["contact_sheet.jpg"] = contact_sheet()
         frames = explorer_frames(args.weights)
     except (ValueError, OSError) as error:
         print("pictures: %s" % error, file=sys.stderr)
@@ -118,7 +142,7 @@ def main():
     paths = [args.out / name for name in list(sheets) + ["explorer.webp"]]
     for path, sheet in zip(paths, sheets.values()):
         with atomic_file(path) as file:
-            sheet.save(file, "png", optimize=True)
+            sheet.save(file, "png" if path.suffix == ".png" else "jpeg", optimize=True, quality=85)
     durations = [1500] + [300] * (len(frames) - 3) + [2500, 2500]  # ms
     with atomic_file(paths[-1]) as file:
         frames[0].save(
