@@ -14,6 +14,10 @@ from ..places import GT_OF, TEST_INPUT, atomic_file, find_dataset, outputs_folde
 from ..view import compare
 
 LOOKED_AT = 64  # patches among which the one to show is chosen
+SUBMISSION = """<table>%s</table>
+<p class=soft>Held-out pairs trained no network and chose none. The test score is known only where
+the test input comes with its ground truth.</p>
+<p><a href="../submit/result.bin">result.bin</a></p>"""
 WORDS = ((None, "not known"), (True, "yes"), (False, "no"))
 WIDTH = 640  # pixels; of a card's picture on a fine screen
 STYLE = """
@@ -91,6 +95,7 @@ def _slider(result):
     i = _typical(noisy[:LOOKED_AT], pred[:LOOKED_AT])
     images = [noisy[i], pred[i]] + ([gt[i]] if has_gt else [])
     caption = "Patch %d of the test input, before and after. Drag the dividers." % i
+    caption += " Errors are in \u221aDN, as the score counts them." if has_gt else ""
     return "<p>%s</p>\n%s" % (caption, compare(images, max_bytes=None)._repr_html_())
 
 
@@ -113,7 +118,7 @@ def _submission(path):
         rows.append(
             "<tr><th>%s<td>%s" % (html.escape(name.replace("_", " ")), html.escape(str(value)))
         )
-    return '<table>%s</table>\n<p><a href="../submit/result.bin">result.bin</a></p>' % "".join(rows)
+    return SUBMISSION % "".join(rows)
 
 
 def _card(path):
