@@ -6,6 +6,7 @@ Needs what the browser tests need: the explorer is filmed in a real JupyterLab.
 """
 
 import argparse
+import io
 import json
 import subprocess
 import sys
@@ -14,20 +15,25 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import matplotlib
 import nbformat
+import numpy as np
 import pandas
 from matplotlib import font_manager
+from matplotlib import pyplot as plt
 from PIL import Image, ImageDraw, ImageFont
 
-from rawkit import open_patches, places, view
+from rawkit import open_patches, pack_bayer, places, view
 from rawkit.nn import denoise
 from rawkit.nn.weights import SHIPPED, load_model
+from rawkit.noise import estimate_blind, gat
 from rawkit.places import atomic_file, show_path
 from rawkit.score import normalized_l1
 from tests.browser import test_browser as browser
 
 OUT = places.ROOT / "data" / "pictures"
 GOOD, BAD = (15, 3), (12, 4)  # patches of the test set: as most are, and the weakest kind
+UNLIKE = (0, 2)  # of two sensors, one with weak noise and one with strong
 PART, HEAD = 128, 22  # pixels: of a patch, and above a row
 START = 5  # the patch that the explorer shows
 GAP = 8  # pixels
@@ -72,6 +78,44 @@ def comparison(weights, patches):
                 text = "error %.2f \u221aDN" % error
                 draw.text((place[0], place[1] + side + 2), text, "black", font)
     return sheet
+
+
+def how_it_works(weights):
+    """A row for each of two sensors: noisy, its line, transformed, what is noise, denoised."""
+    model, _ = load_model(weights)
+    noisy = open_patches(places.ROOT / "data" / places.TEST_INPUT)[list(UNLIKE)]
+    lines, pred = estimate_blind(noisy), denoise(model, noisy)
+    view.use_style()
+    with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+        figure, axes = plt.subplots(2, 5, figsize=(9.6, 4.3))
+    figure.subplots_adjust(left=0, right=1, top=0.92, bottom=0.11, wspace=0.06, hspace=0.06)
+    names = "noisy", "1 measure the noise", "2 make it alike", "3 find it (U-Net)", "4 take it off"
+    part, half = slice(64, 192), slice(32, 96)
+    light = np.linspace(0, 16000, 100)  # DN
+    for row, slope, intercept, before, after in zip(axes, *lines, noisy, pred):
+        rendering = view.estimate_rendering(before)
+        colour = [view.render(bayer, rendering)[part, part] for bayer in (before, after)]
+        green = [pack_bayer(bayer)[1, half, half].astype(float) for bayer in (before, after)]
+        stable = [gat(plane, slope, intercept) for plane in green]
+        row[0].imshow(colour[0], interpolation="nearest")
+        row[1].plot(light, np.sqrt(np.maximum(slope * light + intercept, 0)), color="#D55E00")
+        row[2].imshow(stable[0], cmap="gray", interpolation="nearest")
+        row[3].imshow(stable[0] - stable[1], cmap="gray", vmin=-4, vmax=4, interpolation="nearest")
+        row[4].imshow(colour[1], interpolation="nearest")
+        for axis in row[[0, 2, 3, 4]]:
+            axis.set_axis_off()
+        row[1].set(box_aspect=1, xlim=(0, 16000), ylim=(0, 1500), anchor="C")
+        row[1].set(xticks=[0, 8000], yticks=[500, 1000])
+        row[1].tick_params(labelsize=9)
+        row[1].tick_params(axis="y", direction="in", pad=-26)
+        row[1].text(0.04, 0.93, "deviation, DN", transform=row[1].transAxes, va="top", fontsize=9)
+    axes[0, 1].set_xticklabels([])
+    axes[1, 1].set_xlabel("light, DN", fontsize=9)
+    for axis, name in zip(axes[0], names):
+        axis.set_title(name, fontsize=11, fontweight="normal", loc="left")
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return Image.open(file).convert("RGB")
 
 
 def contact_sheet():
@@ -133,6 +177,7 @@ def main():
     try:
         sheets = {"before_after.png": comparison(args.weights, GOOD)}
         sheets["failure.png"] = comparison(args.weights, BAD)
+        sheets["how_it_works.png"] = how_it_works(args.weights)
         sheets["contact_sheet.jpg"] = contact_sheet()
         frames = explorer_frames(args.weights)
     except (ValueError, OSError) as error:
