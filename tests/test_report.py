@@ -115,3 +115,16 @@ def test_a_page_leads_to_pages():
     page = execution._to_html(notebook)
     assert 'href="03_it.html"' in page and 'href="https://host/a.ipynb"' in page
     assert page.count('href="index.html"') == 1
+
+
+def test_the_patch_shown_first_has_noise_and_texture(outputs, monkeypatch, tmp_path):
+    random = np.random.RandomState(0)
+    smooth = np.full((256, 256), 8000.0)
+    rough = smooth + 4000 * (np.indices(smooth.shape).sum(0) // 8 % 2)
+    clean = np.array([smooth, rough, smooth, rough])
+    deviation = np.array([900, 900, 100, 100])[:, None, None]
+    noisy = clean + deviation * random.normal(size=clean.shape)
+    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path / "data"))
+    write_patches(tmp_path / "data" / places.TEST_INPUT, np.rint(noisy).astype(np.uint16))
+    write_patches(outputs / "submit" / "result.bin", clean.astype(np.uint16))
+    assert "Patch 1 of the test input" in page_of(outputs)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from ..binio import open_pairs, open_patches
 from ..places import GT_OF, TEST_INPUT, atomic_file, find_dataset, outputs_folder
-from ..view import compare
+from ..view import compare, estimate_rendering, render
+from ..view.rendering import texture
 
 LOOKED_AT = 64  # patches among which the one to show is chosen
 SUBMISSION = """<table>%s</table>
@@ -92,18 +93,20 @@ def _slider(result):
             "<p class=soft>result.bin has %d patches and this dataset's test input %d: it answers "
             "another one.</p>" % (len(pred), len(noisy))
         )
-    i = _typical(noisy[:LOOKED_AT], pred[:LOOKED_AT])
+    i = _telling(noisy[:LOOKED_AT], pred[:LOOKED_AT])
     images = [noisy[i], pred[i]] + ([gt[i]] if has_gt else [])
     caption = "Patch %d of the test input, before and after. Drag the dividers." % i
     caption += " Errors are in \u221aDN, as the score counts them." if has_gt else ""
     return "<p>%s</p>\n%s" % (caption, compare(images, max_bytes=None)._repr_html_())
 
 
-def _typical(noisy, pred):
-    """The patch of which as much was removed as of half of the others, or more."""
+def _telling(noisy, pred):
+    """The patch with the most texture in the half of them that had more noise removed."""
     removed = np.abs(noisy.astype(np.float32) - pred).mean((1, 2))
     removed /= np.sqrt(np.maximum(noisy.mean((1, 2)), 1))
-    return int(np.argsort(removed, kind="stable")[len(removed) // 2])
+    noisier = np.argsort(removed, kind="stable")[len(removed) // 2 :]
+    seen = [texture(render(pred[i], estimate_rendering(noisy[i]))).mean() for i in noisier]
+    return int(noisier[np.argmax(seen)])
 
 
 def _submission(path):

@@ -24,7 +24,7 @@ from ..score import normalized_l1
 BLACK_LEVEL_10_BIT = 4096  # DN, where the competition's 10-bit sensors keep their black
 BLOCK = 8  # pixels of a plane; statistics of block means barely feel the noise
 TONES = ("display", "linear")
-EDGE_LIMIT = 8  # of 255 a pixel; stronger edges count no more, so texture beats one hard edge
+EDGE_LIMIT = 8  # of 255 a pixel; edges beyond it count no more
 WHITE = 250  # of 255; what is blown out in all colours shows nothing
 
 
@@ -195,8 +195,25 @@ def demosaic(bayer):
     return filled.transpose(1, 2, 0)
 
 
+def texture(picture):
+    """How much there is to see at each pixel: the change of green to its neighbours, limited.
+
+    Parameters
+    ----------
+    picture : array, shape (H, W, 3), uint8
+
+    Returns
+    -------
+    ndarray, shape (H, W), float
+        0 to 8 of 255, so that texture counts for more than one hard edge; 0 where white.
+    """
+    edges = np.minimum(np.hypot(*np.gradient(picture[..., 1].astype(np.float64))), EDGE_LIMIT)
+    edges[picture.min(2) >= WHITE] = 0
+    return edges
+
+
 def busiest_part(picture, size=64, stride=8):
-    """Find the square with the most texture and edges, as seen on the screen.
+    """Find the square with the most `texture`.
 
     Parameters
     ----------
@@ -210,10 +227,7 @@ def busiest_part(picture, size=64, stride=8):
     """
     height, width = picture.shape[:2]
     size = min(size, height, width)
-    green = picture[..., 1].astype(np.float64)
-    edges = np.minimum(np.hypot(*np.gradient(green)), EDGE_LIMIT)
-    edges[picture.min(2) >= WHITE] = 0
-    sums = np.pad(edges, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    sums = np.pad(texture(picture), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     sums = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
     sums = sums[::stride, ::stride]
     row, column = np.unravel_index(np.argmax(sums), sums.shape)
