@@ -24,7 +24,7 @@ except ImportError:  # only the explorer needs it
 COLOUR, WHOLE = "colour", "whole patch"
 INPUT, REFERENCE, NOTHING = "input", "reference", "\u2013"
 KEPT = 256  # results, 0.5 MB each
-STOPS = range(-2, 5)  # exposure, in photographic stops
+STOPS = range(-3, 4)  # exposure, in photographic stops; at +4 hardly anything is not white
 FILE_ORDER, WORST, NOISIEST, DARKEST = "file order", "worst error", "most noise", "darkest"
 
 
