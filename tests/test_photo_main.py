@@ -67,7 +67,7 @@ def test_info_tells_what_was_found(capsys):
         "1287 x 967 stored, 1280 x 960 seen from column 7, row 7; GRBG",
         "black 512, white 16383 (14 bits)",
         "white balance: red 1.92, green 1.00, blue 1.52",
-        "0.000473 2.01e-06 in the file",
+        "variance = 0.000473 x + 2.01e-06, in the file",
     ):
         assert words in out
 
