@@ -6,6 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
+SPLITS_HELP = (
+    "which scenes: train (default), on which the suite's networks learned; validation; test"
+)
 # what `train` lets one choose; a release has its own
 STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
 
@@ -18,11 +21,11 @@ def _parser():
     commands.required = True
 
     info = commands.add_parser("info", help="what a .bin, a raw file or a dataset folder holds")
-    info.add_argument("path", metavar="PATH", type=Path)
+    info.add_argument("path", metavar="PATH", type=Path, help="a file, or a dataset's folder")
 
     score = commands.add_parser("score", help="the competition's score of a prediction")
-    score.add_argument("pred", metavar="PRED.bin", type=Path)
-    score.add_argument("gt", metavar="GT.bin", type=Path)
+    score.add_argument("pred", metavar="PRED.bin", type=Path, help="what a network answered")
+    score.add_argument("gt", metavar="GT.bin", type=Path, help="the clean patches")
 
     denoise = commands.add_parser("denoise", help="denoise a file of patches, or a raw photograph")
     denoise.add_argument("noisy", metavar="IN", type=Path, help="IN.bin, or a camera's raw file")
@@ -49,8 +52,8 @@ def _parser():
     commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
 
     check = commands.add_parser("check", help="whether a file can be the answer to a test input")
-    check.add_argument("result", metavar="RESULT.bin", type=Path)
-    check.add_argument("noisy", metavar="TEST.bin", type=Path)
+    check.add_argument("result", metavar="RESULT.bin", type=Path, help="the answer")
+    check.add_argument("noisy", metavar="TEST.bin", type=Path, help="the test input it answers")
 
     _add_synth(commands)
 
@@ -62,10 +65,12 @@ def _parser():
     )
     train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
     train.add_argument("--steps", type=int, help="default: 12000")
-    train.add_argument("--scenes", type=int, default=2400, help="clean scenes to make")
+    train.add_argument("--scenes", type=int, default=2400, help="clean scenes; default: 2400")
     train.add_argument("--seed", type=int, help="default: 1")
     train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
-    train.add_argument("--learning-rate", metavar="R", type=float, help="of the first steps")
+    train.add_argument(
+        "--learning-rate", metavar="R", type=float, help="default: 2e-3; with --start 5e-4"
+    )
     train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
     train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 2")
 
@@ -81,14 +86,16 @@ def _add_synth(commands):
     synth = commands.add_parser("synth", help="write a synthetic dataset")
     synth.add_argument("folder", metavar="FOLDER", type=Path)
     synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs; default: 0")
-    synth.add_argument("--test", metavar="N", type=int, default=0, help="inputs with gt")
-    synth.add_argument("--seed", metavar="S", type=int, default=0)
+    synth.add_argument("--test", metavar="N", type=int, default=0, help="the same; default: 0")
+    synth.add_argument("--seed", metavar="S", type=int, default=0, help="default: 0")
     synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
-    synth.add_argument("--photos", metavar="FOLDER", type=Path, help="default: bundled ones")
-    synth.add_argument("--train-split", default="train", help="train, validation or test")
-    synth.add_argument("--test-split", default="test", help="train, validation or test")
+    synth.add_argument(
+        "--photos", metavar="FOLDER", type=Path, help="of JPEGs, PNGs; default: the bundled"
+    )
+    synth.add_argument("--train-split", metavar="SPLIT", default="train", help=SPLITS_HELP)
+    synth.add_argument("--test-split", metavar="SPLIT", default="test", help="default: test")
     synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
-    synth.add_argument("--overwrite", action="store_true")
+    synth.add_argument("--overwrite", action="store_true", help="replace a dataset there")
 
 
 def _is_photo(path):
@@ -161,7 +168,7 @@ def _score(args):
         score = megcup_score(pred, gt)
     except ValueError as error:
         raise ValueError("%s against %s: %s" % (args.pred, args.gt, error)) from None
-    print("%d patches" % len(pred))
+    print("%d patches of %s, against the ground truth %s" % (len(pred), args.pred, args.gt))
     print("score %.4f" % score)
 
 
@@ -181,7 +188,10 @@ def _denoise(args):
     patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
     if args.out.suffix.lower() == ".dng":
         raise ValueError("%s: found a photograph's ending, expected one like .bin" % args.out)
-    check_output(args.out, args.noisy, args.overwrite)
+    try:
+        check_output(args.out, args.noisy, args.overwrite)
+    except FileExistsError as error:
+        raise FileExistsError("%s, or --overwrite" % error) from None
     _warn_of_frame(args.noisy, patches[:: max(1, len(patches) // 64)])
     from .nn import SHIPPED, load_model
     from .submission import write_submission
@@ -211,9 +221,11 @@ def _denoise_photo(args):
 def _check(args):
     from .submission import check_submission
 
-    for warning in check_submission(args.result, args.noisy):
+    warnings = check_submission(args.result, args.noisy)
+    for warning in warnings:
         print("rawkit check: warning: %s: %s" % (args.result, warning), file=sys.stderr)
-    print("%s: a valid answer to %s" % (args.result, args.noisy))
+    but = ", in form: see the warning" if warnings else ""
+    print("%s: a valid answer to %s%s" % (args.result, args.noisy, but))
 
 
 def _synth(args):
@@ -240,9 +252,13 @@ def _synth(args):
 
 
 def _train(args):
+    from .nn import NETWORKS
     from .nn.pretraining import pretrain, pretrain_release
     from .places import outputs_folder, show_path
 
+    names = sorted(NETWORKS) + ["release"]
+    if args.network not in names:
+        raise ValueError("found %r, expected one of %s" % (args.network, ", ".join(names)))
     folder = args.folder or outputs_folder() / "pretrain"
     if args.network == "release":
         given = [name for name in STAGES if getattr(args, name) is not None]
@@ -253,6 +269,10 @@ def _train(args):
         chosen = {name: getattr(args, name) for name in STAGES if getattr(args, name) is not None}
         path, history = pretrain(args.network, folder, scenes=args.scenes, **chosen)
     print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
+    print(
+        "to hand it in, copy it to %s/weights, where notebook 05 looks"
+        % show_path(outputs_folder())
+    )
 
 
 def _notebooks(args):
@@ -271,7 +291,7 @@ def _doctor(args):
 
     faults = report()
     if faults:
-        raise ValueError("found %d things to mend, see the lines with FIX" % faults)
+        raise ValueError("found things to mend: %d, see the lines with FIX" % faults)
 
 
 def _prepare_streams():
@@ -306,7 +326,11 @@ def main(arguments=None):
         stderr; 128 and the signal's number after Ctrl-C.
     """
     _prepare_streams()
-    args = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help(sys.stderr)
+        return 2
+    args = parser.parse_args(arguments)
     commands = {
         "info": _info,
         "score": _score,

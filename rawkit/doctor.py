@@ -43,6 +43,7 @@ PACKAGES = (
     ("nbconvert", None, "the report"),
     ("rawpy", None, "optional: raw files of other kinds than plain DNG"),
 )
+SETTINGS = ["RAWKIT_" + name for name in "DATA OUTPUTS RUN PHOTO CONV BROWSER CAMPAIGN".split()]
 VARIABLES = ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH")  # of other programs; change what runs
 MEMORY = 1.0  # GiB; the quick run of 02 took 0.42, the rest is for Jupyter and a browser
 DISK = 1.0  # GiB; a quick run writes a few MB, a full one checkpoints and a result of 128 MB
@@ -107,7 +108,9 @@ def check_networks():
         return reason[:200], "see the packages above, or this line's own advice"
     device = ended.stdout.decode().strip().splitlines()[-1]
     slow = "CPU" in device and "onednn" not in device
-    advice = "training is many times slower so: pip install onednn-cpu-gomp==2023.2.0"
+    advice = "training is many times slower so: "
+    told = os.environ.get("RAWKIT_CONV") == "native"
+    advice += "unset RAWKIT_CONV" if told else "pip install onednn-cpu-gomp==2023.2.0"
     return device, advice if slow else None
 
 
@@ -160,6 +163,12 @@ def check_settings():
     """The suite's own variables."""
     names = sorted(name for name in os.environ if name.startswith("RAWKIT_"))
     found = _values(names) or "no variable RAWKIT_... is set"
+    unknown = [name for name in names if name not in SETTINGS]
+    if unknown:
+        return found, "%s: not known, expected one of %s" % (unknown[0], ", ".join(SETTINGS))
+    photo = os.environ.get("RAWKIT_PHOTO")
+    if photo and not (places.ROOT / Path(photo).expanduser()).is_file():
+        return found, "RAWKIT_PHOTO: found no such file, expected a raw file"
     try:
         places.is_full_run()
     except ValueError as error:

@@ -87,6 +87,7 @@ def check_submission(result_path, noisy_path):
     warnings = []
     if far.any():
         warnings.append("%s differ from their inputs by more than the noise explains" % _count(far))
+        warnings[-1] += ": are the two files swapped?" if far.all() else ""
     return warnings
 
 

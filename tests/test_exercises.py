@@ -43,7 +43,8 @@ assert 2 < scatter(160) / scatter(16) < 4, scatter(160) / scatter(16)
 # 01-2
 blurred = np.array([whiteness(*item) for item in zip(blur(sample, 0.5), sample_gt, *pairs[:2])])
 right, below = np.median(blurred[:, :2], axis=0)
-assert 0.05 < right < 0.15 and 0.05 < below < 0.15, (right, below)
+assert abs(right - 0.14) < 0.02 and abs(below - 0.14) < 0.02, (right, below)
+assert np.median(blurred[:, 3:6]) > 0.1
 
 # 01-3
 half = (few + few_gt.astype(float)) / 2
@@ -75,11 +76,6 @@ assert 14 < slopes[1] / slopes[0] < 18, slopes
 }
 
 
-# notebook 04 compares with its recorded run, which a changed network is not
-UNBOUND = (
-    ("assert STEPS < 800 or today", "assert True or today"),
-    ("assert STEPS != 800 or abs(", "assert True or abs("),
-)
 MIDDLE = "self.middle = Conv2d(COARSE, COARSEST, 2, stride=2), Cell(COARSEST)"
 TWO_CELLS = MIDDLE.replace("Cell(COARSEST)", "M.Sequential(Cell(COARSEST), Cell(COARSEST))")
 WIDTHS = "FINE, COARSE, COARSEST = 32, 48, 64"
@@ -147,13 +143,13 @@ assert 0.6 < both["mean"][1] - both["mean"][0] < 1.2 and 0.1 < both["std"].max()
     ),
     "04-1": Exercise(
         "04",
-        edits=((WIDTHS, "FINE, COARSE, COARSEST = 16, 24, 32"),) + UNBOUND,
+        edits=((WIDTHS, "FINE, COARSE, COARSEST = 16, 24, 32"),),
         check="assert parameters == 25452 and abs(today.score.iloc[-1] - 9.03) < 0.1, today",
     ),
     "04-2": Exercise(
         "04",
         "STEPS = 20",
-        ((MIDDLE, TWO_CELLS), (WIDTHS, "FINE, COARSE, COARSEST = 32, 48, 48")) + UNBOUND,
+        ((MIDDLE, TWO_CELLS), (WIDTHS, "FINE, COARSE, COARSEST = 32, 48, 48")),
         check="assert parameters == 91748 and count_parameters(Cell(64)) == 17216",
     ),
     "04-3": Exercise(
@@ -161,8 +157,7 @@ assert 0.6 < both["mean"][1] - both["mean"][0] < 1.2 and 0.1 < both["std"].max()
         edits=(
             ("Conv2d(5, FINE", "Conv2d(4, FINE"),
             ("F.concat([stable - mean, light], axis=1)", "stable - mean"),
-        )
-        + UNBOUND,
+        ),
         check="assert parameters == 95156 and abs(today.score.iloc[-1] - 9.2) < 0.1, today",
     ),
     "05-1": Exercise(
@@ -192,6 +187,7 @@ assert errors.answer[9] < errors.answer.median()
 dark = truth < photo.black_level.mean() + 30
 right = active_view(denoise_photo(photo, model))[dark].mean() - truth[dark].mean()
 assert abs(right) < 1 and clean[dark].mean() - truth[dark].mean() > 3
+assert 4 < off[1] < 7, off
 """,
     ),
 }

@@ -105,8 +105,18 @@ def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, monkeypatch, t
         nbformat.write(nbformat.v4.new_notebook(cells=cells), str(folder / (name + ".ipynb")))
     monkeypatch.setattr(execution, "NOTEBOOKS", folder)
     assert [page.name for page in run_notebooks(["my_network"])] == ["my_network.html"]
-    assert "my_network.html" in (outputs / "report" / "index.html").read_text(encoding="utf-8")
+    index = (outputs / "report" / "index.html").read_text(encoding="utf-8")
+    assert "my_network.html" in index and "<b>my_network (my_network)</b>" in index
     assert [page.name for page in run_notebooks()] == ["01_first.html"]
+
+
+def test_a_photograph_leads_to_its_dng(outputs):
+    (outputs / "photo").mkdir()
+    for name in ("a b_denoised.jpg", "a b_denoised.dng", "c_denoised.jpg", "d.dng"):
+        (outputs / "photo" / name).write_bytes(b"")
+    page = page_of(outputs)
+    assert page.count("../photo/") == 2
+    assert 'href="../photo/a b_denoised.dng"' in page and 'src="../photo/a b_denoised.jpg"' in page
 
 
 def test_a_page_leads_to_pages():

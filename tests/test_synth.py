@@ -149,6 +149,16 @@ def test_unusable_photographs_are_skipped_with_a_line_each(photo_folder):
     assert "CMYK" in " ".join(lines) and "40 x 40" in " ".join(lines)
 
 
+def test_raw_files_are_no_photographs(tmp_path):
+    """Pillow would take their previews, which are small and noisy."""
+    sample, lines = (places.ROOT / "data" / "photo" / "sample.dng").read_bytes(), []
+    for name in ("a.dng", "b.NEF", "c.tif"):
+        (tmp_path / name).write_bytes(sample)
+    files = sorted(tmp_path.iterdir())
+    assert photographs.usable_photographs(files, report=lines.append) == []
+    assert len(lines) == 3 and all("found a raw file" in line for line in lines)
+
+
 def test_own_photographs_are_split_and_used(photo_folder, tmp_path, capsys):
     groups = [sources.photo_files(split, photo_folder) for split in sources.SPLITS]
     assert sorted(sum(groups, [])) == sorted(photo_folder.iterdir())

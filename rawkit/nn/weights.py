@@ -126,12 +126,12 @@ def load_model(path, network=None, run_code=False):
             Path(path).with_name(Path(code["file"]).name), name, code["sha256"]
         )
     if network is None:
-        hint = "; %s beside it defines it, which run_code=True runs (--run-code in a shell)"
-        hint = hint % code["file"] if code else ""
-        raise ValueError(
-            "%s: found network %r, expected one of %s, or its class as network=%s"
-            % (path, name, ", ".join(sorted(NETWORKS)), hint)
-        )
+        if code:
+            hint = "leave to run %s beside it, which defines it: --run-code, or run_code=True"
+            hint %= code["file"]
+        else:
+            hint = "one of %s, or its class as network=" % ", ".join(sorted(NETWORKS))
+        raise ValueError("%s: found network %r, expected %s" % (path, name, hint))
     try:
         model = network(**config) if isinstance(network, type) else network()
     except TypeError as error:

@@ -72,6 +72,7 @@ def _find(names):
         return [path for path in every if path.name[0].isdigit()]
     chosen = []
     for name in names:
+        name = name.zfill(2) if name.isdigit() else name
         fitting = [path for path in every if path.name.startswith(Path(name).name)]
         if not fitting:
             raise FileNotFoundError(

@@ -16,8 +16,8 @@ from ..view.rendering import texture
 
 LOOKED_AT = 64  # patches among which the one to show is chosen
 SUBMISSION = """<table>%s</table>
-<p class=soft>Held-out pairs trained no network and chose none. The test score is known only where
-the test input comes with its ground truth.</p>
+<p class=soft>Of the pairs held out, one half chose the network and the other half gives the score.
+The test score is known only where the test input comes with its ground truth.</p>
 <p><a href="../submit/result.bin">result.bin</a></p>"""
 WORDS = ((None, "not known"), (True, "yes"), (False, "no"))
 WIDTH = 640  # pixels; of a card's picture on a fine screen
@@ -49,6 +49,7 @@ PAGE = """<!DOCTYPE html>
 <div class="cards">
 %s
 </div>
+%s
 </html>
 """
 
@@ -56,8 +57,8 @@ PAGE = """<!DOCTYPE html>
 def write_index():
     """Write `report/index.html` in the outputs folder, from what lies there.
 
-    Read are the executed notebooks in `report/` and what the last notebook left in
-    `submit/`.  The page needs no network.
+    Read are the executed notebooks in `report/`, and what they left in `submit/` and
+    `photo/`.  The page needs no network.
 
     Returns
     -------
@@ -70,6 +71,7 @@ def write_index():
         _slider(outputs / "submit" / "result.bin"),
         _submission(outputs / "submit" / "card.json"),
         "\n".join(_card(path) for path in notebooks),
+        _photographs(outputs / "photo"),
     )
     path = outputs / "report" / "index.html"
     with atomic_file(path) as file:
@@ -133,13 +135,29 @@ def _card(path):
     title = re.search("^# (.+)$", "\n".join(texts), re.M)
     question = re.search(r"\*\*Question: (.+?)\*\*", "\n".join(texts), re.S)
     picture, score = _picture(notebook), _score(notebook)
+    title = title.group(1) if title else path.stem
+    if not path.stem[0].isdigit():  # a copy, whose title may be that of the original
+        title = "%s (%s)" % (path.stem, title)
     return '<a class="card" href="%s.html">%s<div><b>%s</b>%s<br><small>%s</small></div></a>' % (
         html.escape(path.stem),
         '<img alt="" src="data:image/webp;base64,%s">' % picture if picture else "",
-        html.escape(title.group(1) if title else path.stem),
+        html.escape(title),
         html.escape(_sentence(question.group(1))) if question else "",
         html.escape(" · ".join(filter(None, (score, path.stem)))),
     )
+
+
+def _photographs(folder):
+    """Each photograph that was denoised, as a picture that leads to its DNG."""
+    cards = [
+        '<a class="card" href="../photo/{0}.dng"><img alt="" src="../photo/{0}.jpg">'
+        "<div><b>{0}.dng</b></div></a>".format(html.escape(path.stem))
+        for path in sorted(folder.glob("*_denoised.jpg"))
+        if path.with_suffix(".dng").is_file()
+    ]
+    if not cards:
+        return ""
+    return '<h2>Photographs</h2>\n<div class="cards">\n%s\n</div>' % "\n".join(cards)
 
 
 def _sentence(markdown):
