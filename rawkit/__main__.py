@@ -173,7 +173,7 @@ def _score(args):
 
 
 def _denoise(args):
-    from .binio import open_patches
+    from .binio import PatchFile
     from .places import check_output
 
     if args.run_code and not args.weights:
@@ -185,7 +185,7 @@ def _denoise(args):
             "%s: found a file of patches, expected a raw photograph for --strength and "
             "--remove-hot-pixels" % args.noisy
         )
-    patches = open_patches(args.noisy)  # before MegEngine, which takes seconds to load
+    patches = PatchFile(args.noisy)  # before MegEngine, which takes seconds to load
     if args.out.suffix.lower() == ".dng":
         raise ValueError("%s: found a photograph's ending, expected one like .bin" % args.out)
     try:

@@ -161,6 +161,22 @@ def test_ctrl_c_ends_quietly_with_its_status(tmp_path):
     assert b"Traceback" not in err and os.listdir(str(tmp_path)) == []
 
 
+def test_swapped_files_are_asked_after(capsys):
+    folder = places.ROOT / "data"
+    noisy, clean = (str(folder / name) for name in (places.TEST_INPUT, places.TEST_GT))
+    assert main(["check", clean, noisy]) == 0
+    assert capsys.readouterr() == ("%s: a valid answer to %s\n" % (clean, noisy), "")
+    assert main(["check", noisy, clean]) == 0
+    out, err = capsys.readouterr()
+    assert "16 of 16 patches" in err and err.endswith("are the two files swapped?\n")
+    assert out == "%s: a valid answer to %s, in form: see the warning\n" % (noisy, clean)
+
+
+def test_without_a_command_all_are_listed(capsys):
+    assert main([]) == 2
+    assert "denoise a file of patches" in capsys.readouterr().err
+
+
 def test_outputs_that_are_no_files_are_refused_before_the_work(capsys, files):
     os.mkfifo(str(files / "pipe"))
     for out in (files, files / "pipe", "/dev/null"):

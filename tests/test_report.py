@@ -108,6 +108,7 @@ def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, monkeypatch, t
     index = (outputs / "report" / "index.html").read_text(encoding="utf-8")
     assert "my_network.html" in index and "<b>my_network (my_network)</b>" in index
     assert [page.name for page in run_notebooks()] == ["01_first.html"]
+    assert execution._find(["1"]) == [folder / "01_first.ipynb"]
 
 
 def test_a_photograph_leads_to_its_dng(outputs):

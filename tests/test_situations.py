@@ -6,6 +6,7 @@ python -m pytest tests/test_situations.py -m expensive
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -205,6 +206,28 @@ def test_the_doctor_runs_where_others_do_not(module, fault, told, tmp_path):
     assert networks.startswith("FIX" if told else "ok") and (told or "") in networks
     assert status == 2 and "FIX  environment      PYTHONPATH" in out
     assert line.startswith("rawkit doctor: found ")
+
+
+@pytest.mark.parametrize(
+    "name, value, told",
+    [
+        ("RAWKIT_RUN", "Full", "found 'Full', expected quick or full"),
+        ("RAWKIT_PHOTO", "nowhere.NEF", "RAWKIT_PHOTO: found no such file"),
+        ("RAWKIT_DATAS", "data", "RAWKIT_DATAS: not known, expected one of RAWKIT_DATA, "),
+    ],
+)
+def test_the_doctor_reads_the_settings(name, value, told, monkeypatch):
+    assert doctor.check_settings()[1] is None
+    monkeypatch.setenv(name, value)
+    assert told in doctor.check_settings()[1]
+
+
+def test_the_doctor_knows_every_setting_and_what_to_do_about_it(monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"RAWKIT_[A-Z]+", text)) <= set(doctor.SETTINGS)
+    monkeypatch.setenv("RAWKIT_CONV", "native")
+    found, advice = doctor.check_networks()
+    assert "native" in found and advice.endswith("unset RAWKIT_CONV")
 
 
 def test_a_python_without_numpy_is_told_in_a_line(tmp_path):
