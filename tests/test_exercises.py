@@ -226,7 +226,7 @@ def test_06_a_folder_is_denoised_from_the_shell(tmp_path):
     for name in ("one.dng", "two words.dng"):
         shutil.copy(str(ROOT / "data" / "photo" / "sample.dng"), str(tmp_path / name))
     loop = loop.replace("FOLDER", '"%s"' % tmp_path).replace("NEF", "dng")
-    loop = loop.replace("python ", '"%s" ' % sys.executable)
+    loop = loop.replace(".venv/bin/python ", '"%s" ' % sys.executable)
     subprocess.check_call(["bash", "-ec", loop], cwd=str(ROOT))
     made = sorted(path.name for path in tmp_path.glob("*_denoised.dng"))
     assert made == ["one_denoised.dng", "two words_denoised.dng"]
