@@ -10,6 +10,11 @@ from ..places import ROOT, atomic_file, outputs_folder, show_path
 from .index import write_index
 
 NOTEBOOKS = ROOT / "notebooks"
+# the way back; and a progress bar, which goes to stderr, is no error that should be red
+TOP = """
+<p style="margin: 12px"><a style="color: #0a58ca" href="index.html">All notebooks</a></p>
+<style>.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { background: none }</style>
+"""
 
 
 def run_notebooks(names=None, save=False):
@@ -142,7 +147,4 @@ def _to_html(notebook):
     page = exporter.from_notebook_node(notebook)[0]
     # among the pages one goes on from page to page; what was not run yet has none
     page = re.sub(r'href="([^"/:]+)\.ipynb"', r'href="\1.html"', page)
-    back = (
-        '<p style="margin: 12px"><a style="color: #0a58ca" href="index.html">All notebooks</a></p>'
-    )
-    return re.sub("(<body[^>]*>)", r"\1" + back, page, count=1)
+    return re.sub("(<body[^>]*>)", r"\1" + TOP, page, count=1)
