@@ -13,7 +13,9 @@ NOTEBOOKS = ROOT / "notebooks"
 # the way back; and a progress bar, which goes to stderr, is no error that should be red
 TOP = """
 <p style="margin: 12px"><a style="color: #0a58ca" href="index.html">All notebooks</a></p>
-<style>.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { background: none }</style>
+<style>
+.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { background: none }
+</style>
 """
 
 
