@@ -1,101 +1,14 @@
 """The command line: python -m rawkit COMMAND; each command imports what it needs."""
 
-import argparse
 import os
 import signal
 import sys
-from pathlib import Path
+from contextlib import contextmanager
 
-SPLITS_HELP = (
-    "which scenes: train (default), on which the suite's networks learned; validation; test"
-)
+from .arguments import make_parser
+
 # what `train` lets one choose; a release has its own
 STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m rawkit", description="RAW denoising in the MegCup 2022 format."
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.required = True
-
-    info = commands.add_parser("info", help="what a .bin, a raw file or a dataset folder holds")
-    info.add_argument("path", metavar="PATH", type=Path, help="a file, or a dataset's folder")
-
-    score = commands.add_parser("score", help="the competition's score of a prediction")
-    score.add_argument("pred", metavar="PRED.bin", type=Path, help="what a network answered")
-    score.add_argument("gt", metavar="GT.bin", type=Path, help="the clean patches")
-
-    denoise = commands.add_parser("denoise", help="denoise a file of patches, or a raw photograph")
-    denoise.add_argument("noisy", metavar="IN", type=Path, help="IN.bin, or a camera's raw file")
-    denoise.add_argument("out", metavar="OUT", type=Path, help="OUT.bin, or OUT.dng")
-    denoise.add_argument(
-        "--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite"
-    )
-    denoise.add_argument(
-        "--run-code",
-        action="store_true",
-        help="run the .py file beside the weights, which defines a network of your own",
-    )
-    denoise.add_argument("--overwrite", action="store_true", help="patches: replace OUT")
-    denoise.add_argument(
-        "--self-ensemble", action="store_true", help="patches: average over eight views; slower"
-    )
-    denoise.add_argument(
-        "--strength", metavar="S", type=float, help="photograph: 0, untouched, to 1 (default)"
-    )
-    denoise.add_argument(
-        "--remove-hot-pixels", action="store_true", help="photograph: also single bright pixels"
-    )
-
-    commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
-
-    check = commands.add_parser("check", help="whether a file can be the answer to a test input")
-    check.add_argument("result", metavar="RESULT.bin", type=Path, help="the answer")
-    check.add_argument("noisy", metavar="TEST.bin", type=Path, help="the test input it answers")
-
-    _add_synth(commands)
-
-    train = commands.add_parser("train", help="train a network on synthetic data")
-    train.add_argument(
-        "network",
-        metavar="NETWORK",
-        help="BlindUNet or Baseline; or release: all that made the suite's weights",
-    )
-    train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
-    train.add_argument("--steps", type=int, help="default: 12000")
-    train.add_argument("--scenes", type=int, default=2400, help="clean scenes; default: 2400")
-    train.add_argument("--seed", type=int, help="default: 1")
-    train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
-    train.add_argument(
-        "--learning-rate", metavar="R", type=float, help="default: 2e-3; with --start 5e-4"
-    )
-    train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
-    train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 2")
-
-    notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
-    notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
-    notebooks.add_argument(
-        "--save", action="store_true", help="also keep the outputs in the notebooks themselves"
-    )
-    return parser
-
-
-def _add_synth(commands):
-    synth = commands.add_parser("synth", help="write a synthetic dataset")
-    synth.add_argument("folder", metavar="FOLDER", type=Path)
-    synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs; default: 0")
-    synth.add_argument("--test", metavar="N", type=int, default=0, help="the same; default: 0")
-    synth.add_argument("--seed", metavar="S", type=int, default=0, help="default: 0")
-    synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
-    synth.add_argument(
-        "--photos", metavar="FOLDER", type=Path, help="of JPEGs, PNGs; default: the bundled"
-    )
-    synth.add_argument("--train-split", metavar="SPLIT", default="train", help=SPLITS_HELP)
-    synth.add_argument("--test-split", metavar="SPLIT", default="test", help="default: test")
-    synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
-    synth.add_argument("--overwrite", action="store_true", help="replace a dataset there")
 
 
 def _is_photo(path):
@@ -105,6 +18,20 @@ def _is_photo(path):
     if not path.exists():
         raise FileNotFoundError("%s: found no file, expected patches or a raw photograph" % path)
     return path.is_file() and is_photo(path)
+
+
+@contextmanager
+def _tell_overwrite():
+    """Name the option to whom a file is in the way."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise FileExistsError("%s, or --overwrite" % error) from None
+
+
+def _sample(patches):
+    """Patches that tell the kind of a file: 64 to 127 of many; a gigabyte need not be read."""
+    return patches[:: max(1, len(patches) // 64)]
 
 
 def _warn_of_frame(path, sample):
@@ -143,8 +70,7 @@ def _info(args):
             "%s: %d patches of %d x %d uint16, %.1f MiB"
             % ((name, len(patches)) + patches.shape[1:] + (len(patches) / 8,))
         )
-        # a few patches tell the kind; a gigabyte need not be read for that
-        sample = patches[:: max(1, len(patches) // 64)]
+        sample = _sample(patches)
         print(
             "  sampled %d patches: min %d, mean %.1f, max %d DN"
             % (len(sample), sample.min(), sample.mean(), sample.max())
@@ -157,8 +83,15 @@ def _info(args):
 
 def _score(args):
     from .binio import PatchFile
+    from .places import GT_OF
     from .score import megcup_score
 
+    if args.gt.name in GT_OF:
+        print(
+            "rawkit score: warning: %s: found the name of noisy patches, expected their ground "
+            "truth, like %s" % (args.gt, GT_OF[args.gt.name]),
+            file=sys.stderr,
+        )
     pred, gt = PatchFile(args.pred), PatchFile(args.gt)
     if len(pred) != len(gt):
         raise ValueError(
@@ -188,11 +121,9 @@ def _denoise(args):
     patches = PatchFile(args.noisy)  # before MegEngine, which takes seconds to load
     if args.out.suffix.lower() == ".dng":
         raise ValueError("%s: found a photograph's ending, expected one like .bin" % args.out)
-    try:
+    with _tell_overwrite():
         check_output(args.out, args.noisy, args.overwrite)
-    except FileExistsError as error:
-        raise FileExistsError("%s, or --overwrite" % error) from None
-    _warn_of_frame(args.noisy, patches[:: max(1, len(patches) // 64)])
+    _warn_of_frame(args.noisy, _sample(patches))
     from .nn import SHIPPED, load_model
     from .submission import write_submission
 
@@ -233,7 +164,7 @@ def _synth(args):
 
     from .synth import write_dataset
 
-    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar:
+    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar, _tell_overwrite():
         paths = write_dataset(
             args.folder,
             args.train,
@@ -252,13 +183,9 @@ def _synth(args):
 
 
 def _train(args):
-    from .nn import NETWORKS
     from .nn.pretraining import pretrain, pretrain_release
     from .places import outputs_folder, show_path
 
-    names = sorted(NETWORKS) + ["release"]
-    if args.network not in names:
-        raise ValueError("found %r, expected one of %s" % (args.network, ", ".join(names)))
     folder = args.folder or outputs_folder() / "pretrain"
     if args.network == "release":
         given = [name for name in STAGES if getattr(args, name) is not None]
@@ -326,7 +253,7 @@ def main(arguments=None):
         stderr; 128 and the signal's number after Ctrl-C.
     """
     _prepare_streams()
-    parser = _parser()
+    parser = make_parser()
     if not (sys.argv[1:] if arguments is None else arguments):
         parser.print_help(sys.stderr)
         return 2

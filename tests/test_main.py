@@ -39,6 +39,13 @@ def test_score_is_on_the_last_line(capsys, files):
     assert capsys.readouterr().out.splitlines()[-1] == "score %.4f" % expected
 
 
+def test_score_wonders_at_noisy_ground_truth(capsys, files):
+    (files / places.TEST_INPUT).write_bytes((files / "noisy.bin").read_bytes())
+    assert main(["score", str(files / "gt.bin"), str(files / places.TEST_INPUT)]) == 0
+    out, err = capsys.readouterr()
+    assert "warning" in err and places.TEST_GT in err and "score " in out
+
+
 def test_denoise_writes_a_whole_file(capsys, files):
     arguments = ["denoise", files / "noisy.bin", files / "out.bin", "--weights", files / "w.npz"]
     assert main([str(a) for a in arguments]) == 0

@@ -7,7 +7,7 @@ from rawkit.places import ROOT
 cli = pytest.importorskip("importlinter.cli")  # a development dependency, for Python 3.10
 
 
-def test_a_room_needs_only_those_below_it(monkeypatch, capsys):
+def test_a_room_needs_only_those_above_it(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     status = cli.lint_imports()
     assert status == cli.EXIT_STATUS_SUCCESS, capsys.readouterr().out

@@ -234,7 +234,7 @@ def test_a_table_of_another_kind_is_named(tmp_path, text):
 
 def test_bad_parameters_are_named_and_existing_data_survives(dataset, tmp_path):
     before = {path: path.read_bytes() for path in dataset.iterdir()}
-    with pytest.raises(FileExistsError, match="overwrite"):
+    with pytest.raises(FileExistsError, match="found a file, expected none"):
         synth.write_dataset(dataset, 1, 0, 1)
     assert before == {path: path.read_bytes() for path in dataset.iterdir()}
     for name, arguments in [

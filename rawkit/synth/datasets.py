@@ -138,8 +138,8 @@ def _photographs(split, recipe, folder):
         place = folder or "the bundled photographs"
         raise ValueError(
             "%s: found no usable photograph of the split %r, to which a checksum sends one of "
-            "ten (train: eight); expected at least one: add photographs, or take another split"
-            % (place, split)
+            "ten (train: eight); expected at least one: add photographs, or choose "
+            "another train split or test split" % (place, split)
         )
     return photographs
 
@@ -251,7 +251,7 @@ def write_dataset(
     with run_lock(folder / "dataset"):
         old = [folder / name for name in NAMES + (CSV_NAME,) if (folder / name).exists()]
         if old and not overwrite:
-            raise FileExistsError("%s: found a file, expected none or overwrite" % old[0])
+            raise FileExistsError("%s: found a file, expected none" % old[0])
         rows = []
         with contextlib.ExitStack() as stack, _mapper(workers) as run:
             files = {path.name: stack.enter_context(atomic_file(path)) for path in paths}
