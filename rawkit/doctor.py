@@ -7,6 +7,7 @@ must run where MegEngine, or anything else but NumPy, does not.
 import locale
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -105,7 +106,9 @@ def check_networks():
     if ended.returncode:
         said = ended.stderr.decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else "ended by signal %d" % -ended.returncode
-        return reason[:200], "see the packages above, or this line's own advice"
+        setting = reason.startswith("ValueError: RAWKIT_")
+        advice = "change that variable" if setting else "see the packages above, or this line"
+        return reason[:200], advice
     device = ended.stdout.decode().strip().splitlines()[-1]
     slow = "CPU" in device and "onednn" not in device
     advice = "training is many times slower so: "
@@ -166,14 +169,27 @@ def check_settings():
     unknown = [name for name in names if name not in SETTINGS]
     if unknown:
         return found, "%s: not known, expected one of %s" % (unknown[0], ", ".join(SETTINGS))
-    photo = os.environ.get("RAWKIT_PHOTO")
-    if photo and not (places.ROOT / Path(photo).expanduser()).is_file():
-        return found, "RAWKIT_PHOTO: found no such file, expected a raw file"
     try:
         places.is_full_run()
     except ValueError as error:
         return found, str(error)
     return found, None
+
+
+def check_photo():
+    """Whether notebook 06 can read the photograph that it is told of."""
+    photo = os.environ.get("RAWKIT_PHOTO")
+    if not photo:
+        return "the sample (RAWKIT_PHOTO is not set)", None
+    try:
+        from .photo import read_photo
+
+        read_photo(places.ROOT / Path(photo).expanduser())
+    except ImportError:
+        return photo, "see the packages above"
+    except (OSError, ValueError) as error:
+        return photo, str(error)
+    return photo, None
 
 
 def check_variables():
@@ -229,6 +245,7 @@ def diagnose():
     yield ("outputs",) + check_outputs()
     yield ("home",) + check_home()
     yield ("settings",) + check_settings()
+    yield ("photograph",) + check_photo()
     yield ("environment",) + check_variables()
     yield ("figures",) + check_backend()
     yield ("Jupyter",) + check_jupyter()
@@ -237,13 +254,16 @@ def diagnose():
 
 def report():
     """Print a line for each check, and one if all is well; return how many need something done."""
-    faults = 0
+    faults, packages = 0, []
     for name, found, advice in diagnose():
         faults += advice is not None
+        packages += re.findall("^pip install (.+)", advice or "")
         line = "%-4s %-16s %s" % ("FIX" if advice else "ok", name, found)
         line += "\n     %-16s -> %s" % ("", advice) if advice else ""
         # this must be readable where the encoding is what is wrong
         print(line.encode("ascii", "backslashreplace").decode(), flush=True)
+    if len(packages) > 1:
+        print("all packages at once: pip install " + " ".join(packages))
     if not faults:
         print("all is well")
     return faults

@@ -212,7 +212,6 @@ def test_the_doctor_runs_where_others_do_not(module, fault, told, tmp_path):
     "name, value, told",
     [
         ("RAWKIT_RUN", "Full", "found 'Full', expected quick or full"),
-        ("RAWKIT_PHOTO", "nowhere.NEF", "RAWKIT_PHOTO: found no such file"),
         ("RAWKIT_DATAS", "data", "RAWKIT_DATAS: not known, expected one of RAWKIT_DATA, "),
     ],
 )
@@ -222,9 +221,24 @@ def test_the_doctor_reads_the_settings(name, value, told, monkeypatch):
     assert told in doctor.check_settings()[1]
 
 
+def test_the_doctor_reads_the_photograph(tmp_path, monkeypatch):
+    assert doctor.check_photo()[1] is None
+    monkeypatch.setenv("RAWKIT_PHOTO", "data/photo/sample.dng")
+    assert doctor.check_photo() == ("data/photo/sample.dng", None)
+    monkeypatch.setenv("RAWKIT_PHOTO", "nowhere.NEF")
+    assert "nowhere.NEF: found no file" in doctor.check_photo()[1]
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(b"\xff\xd8\xff" + bytes(64))
+    monkeypatch.setenv("RAWKIT_PHOTO", str(picture))
+    assert "a.jpg: found a JPEG, expected a raw file" in doctor.check_photo()[1]
+
+
 def test_the_doctor_knows_every_setting_and_what_to_do_about_it(monkeypatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"RAWKIT_[A-Z]+", text)) <= set(doctor.SETTINGS)
+    monkeypatch.setenv("RAWKIT_CONV", "fast")
+    found, advice = doctor.check_networks()
+    assert "RAWKIT_CONV: found 'fast'" in found and advice == "change that variable"
     monkeypatch.setenv("RAWKIT_CONV", "native")
     found, advice = doctor.check_networks()
     assert "native" in found and advice.endswith("unset RAWKIT_CONV")
