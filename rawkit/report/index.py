@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,8 @@ from ..view.rendering import texture
 
 LOOKED_AT = 64  # patches among which the one to show is chosen
 SUBMISSION = """<table>%s</table>
-<p class=soft>Of the pairs held out, one half chose the network and the other half gives the score.
+<p class=soft>The held-out score is that of one half of the pairs held out; the other half chooses
+between networks.
 The test score is known only where the test input comes with its ground truth.</p>
 <p><a href="../submit/result.bin">result.bin</a></p>"""
 WORDS = ((None, "not known"), (True, "yes"), (False, "no"))
@@ -139,7 +141,7 @@ def _card(path):
     if not path.stem[0].isdigit():  # a copy, whose title may be that of the original
         title = "%s (%s)" % (path.stem, title)
     return '<a class="card" href="%s.html">%s<div><b>%s</b>%s<br><small>%s</small></div></a>' % (
-        html.escape(path.stem),
+        quote(path.stem),
         '<img alt="" src="data:image/webp;base64,%s">' % picture if picture else "",
         html.escape(title),
         html.escape(_sentence(question.group(1))) if question else "",
@@ -150,8 +152,8 @@ def _card(path):
 def _photographs(folder):
     """Each photograph that was denoised, as a picture that leads to its DNG."""
     cards = [
-        '<a class="card" href="../photo/{0}.dng"><img alt="" src="../photo/{0}.jpg">'
-        "<div><b>{0}.dng</b></div></a>".format(html.escape(path.stem))
+        '<a class="card" href="../photo/%s.dng"><img alt="" src="../photo/%s"><div><b>%s.dng</b>'
+        "</div></a>" % (quote(path.stem), quote(path.name), html.escape(path.stem))
         for path in sorted(folder.glob("*_denoised.jpg"))
         if path.with_suffix(".dng").is_file()
     ]
