@@ -37,6 +37,7 @@ def test_it_is_a_line_of_text_where_nothing_runs(pictures, monkeypatch):
     assert (
         bundle["text/plain"] == "StrengthSlider of 2000 x 1400 pixels: run the notebook to use it"
     )
+    assert "run the notebook" in repr(choose_upload())
     monkeypatch.setattr(strength, "ipywidgets", None)
     bundle = StrengthSlider(*pictures, tone)._repr_mimebundle_()
     assert "install ipywidgets" in bundle["text/plain"] and "text/html" in bundle

@@ -120,7 +120,14 @@ def choose_upload():
     -------
     ipywidgets.FileUpload, or None without ipywidgets
     """
-    return ipywidgets.FileUpload(description="your raw file") if ipywidgets else None
+    if ipywidgets is None:
+        return None
+
+    class Upload(ipywidgets.FileUpload):
+        def __repr__(self):  # what a page without a kernel shows
+            return "A button to upload your raw file: run the notebook to use it"
+
+    return Upload(description="your raw file")
 
 
 def keep_upload(upload, folder):
