@@ -86,10 +86,11 @@ def _score(args):
     from .places import GT_OF
     from .score import megcup_score
 
-    if args.gt.name in GT_OF:
+    if args.gt.name in GT_OF or args.pred.name in GT_OF.values():
         print(
-            "rawkit score: warning: %s: found the name of noisy patches, expected their ground "
-            "truth, like %s" % (args.gt, GT_OF[args.gt.name]),
+            "rawkit score: warning: %s against %s: found names that tell otherwise, expected a "
+            "prediction, then the ground truth, like %s"
+            % (args.pred, args.gt, " or ".join(GT_OF.values())),
             file=sys.stderr,
         )
     pred, gt = PatchFile(args.pred), PatchFile(args.gt)
@@ -118,9 +119,12 @@ def _denoise(args):
             "%s: found a file of patches, expected a raw photograph for --strength and "
             "--remove-hot-pixels" % args.noisy
         )
+    if args.noisy.is_file() and args.out.suffix.lower() == ".dng":
+        raise ValueError(
+            "%s: found no raw photograph, expected one to write %s; of patches, the answer is a "
+            ".bin file" % (args.noisy, args.out)
+        )
     patches = PatchFile(args.noisy)  # before MegEngine, which takes seconds to load
-    if args.out.suffix.lower() == ".dng":
-        raise ValueError("%s: found a photograph's ending, expected one like .bin" % args.out)
     with _tell_overwrite():
         check_output(args.out, args.noisy, args.overwrite)
     _warn_of_frame(args.noisy, _sample(patches))
@@ -135,12 +139,13 @@ def _denoise(args):
 def _denoise_photo(args):
     from .photo import denoise_file
 
-    for option, given in (
-        ("--self-ensemble", args.self_ensemble),
-        ("--overwrite", args.overwrite),
-    ):
-        if given:
-            raise ValueError("%s: found a photograph, %s is for patches" % (args.noisy, option))
+    if args.self_ensemble:
+        raise ValueError("%s: found a photograph, --self-ensemble is for patches" % args.noisy)
+    if args.overwrite:
+        raise ValueError(
+            "%s: found a photograph, --overwrite is for patches: choose another name than %s"
+            % (args.noisy, args.out)
+        )
     strength = 1.0 if args.strength is None else args.strength
     photo = denoise_file(
         args.noisy, args.out, args.weights, strength, args.remove_hot_pixels, args.run_code
@@ -203,10 +208,14 @@ def _train(args):
 
 
 def _notebooks(args):
-    from .places import is_full_run, outputs_folder, show_path
+    from .doctor import check_photo
+    from .places import find_dataset, is_full_run, outputs_folder, show_path
     from .report import run_notebooks
 
-    is_full_run()  # a wrong RAWKIT_RUN is said at once
+    is_full_run(), find_dataset()  # a typo is said at once, and costs no page of an earlier run
+    fault = check_photo()[1]
+    if fault:
+        raise ValueError("RAWKIT_PHOTO: %s" % fault)
     pages = run_notebooks(args.names, args.save)
     result = outputs_folder() / "submit" / "result.bin"
     if result.is_file() and any("submission" in page.stem for page in pages):

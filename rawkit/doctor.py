@@ -185,9 +185,7 @@ def check_photo():
         from .photo import read_photo
 
         read_photo(places.ROOT / Path(photo).expanduser())
-    except ImportError:
-        return photo, "see the packages above"
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         return photo, str(error)
     return photo, None
 

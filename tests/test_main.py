@@ -44,6 +44,26 @@ def test_score_wonders_at_noisy_ground_truth(capsys, files):
     assert main(["score", str(files / "gt.bin"), str(files / places.TEST_INPUT)]) == 0
     out, err = capsys.readouterr()
     assert "warning" in err and places.TEST_GT in err and "score " in out
+    (files / places.TEST_GT).write_bytes((files / "gt.bin").read_bytes())
+    assert main(["score", str(files / places.TEST_GT), str(files / "noisy.bin")]) == 0
+    assert "warning" in capsys.readouterr().err
+    assert main(["score", str(files / "noisy.bin"), str(files / places.TEST_GT)]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name, value, told",
+    [
+        ("RAWKIT_RUN", "Full", "found 'Full', expected quick or full"),
+        ("RAWKIT_DATA", "data/photo", "data/photo (RAWKIT_DATA is set): found no such file"),
+        ("RAWKIT_PHOTO", "nowhere.NEF", "nowhere.NEF: found no file"),
+    ],
+)
+def test_a_typo_costs_no_page_of_an_earlier_run(name, value, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setenv(name, value)
+    assert told in fails(capsys, "notebooks", "01")
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_denoise_writes_a_whole_file(capsys, files):
@@ -59,7 +79,9 @@ def test_denoise_writes_over_nothing(capsys, files):
     command = ["denoise", files / "noisy.bin"]
     assert "found the input itself" in fails(capsys, *command, files / "noisy.bin", "--overwrite")
     assert "mine.bin: found a file, expected none" in fails(capsys, *command, files / "mine.bin")
-    assert "found a photograph's ending" in fails(capsys, *command, files / "p.dng")
+    assert "found no raw photograph, expected one to write" in fails(
+        capsys, *command, files / "p.dng"
+    )
     assert (files / "noisy.bin").read_bytes() == before
     assert (files / "mine.bin").read_text() == "mine"
     options = ["--weights", files / "w.npz", "--overwrite"]

@@ -98,7 +98,8 @@ def test_outputs_are_never_written_over(capsys, files):
     assert (files / "there.dng").read_bytes() == b"something"
     for words, options in {
         "strength 1.5": ["--strength", "1.5"],
-        "is for patches": ["--self-ensemble"],
+        "--self-ensemble is for patches": ["--self-ensemble"],
+        "--overwrite is for patches: choose another name": ["--overwrite"],
         "none.npz: found no file": ["--weights", files / "none.npz"],
     }.items():
         assert words in fails(capsys, "denoise", photo, files / "out.dng", *options)

@@ -127,7 +127,8 @@ def test_the_command_runs_code_where_it_is_told_to(mine, tmp_path, bayer, capsys
         words = ["denoise", source, tmp_path / out, "--weights", weights]
         assert main([str(word) for word in words]) == 2
         assert (
-            "expected leave to run mine.py beside it, which defines it" in capsys.readouterr().err
+            "expected permission to run mine.py beside it, which defines it"
+            in capsys.readouterr().err
         )
         assert main([str(word) for word in words + ["--run-code"]]) == 0
         assert (tmp_path / out).is_file()

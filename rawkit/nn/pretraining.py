@@ -10,11 +10,12 @@ import megengine
 import numpy as np
 
 from ..binio import PATCH_SIZE, open_pairs
-from ..places import TEST_INPUT, atomic_file, check_output
+from ..places import TEST_INPUT, atomic_file, check_output, show_path
 from ..score import megcup_score
 from ..synth import clean_patches, get_recipe, write_dataset
 from .archive import load_arrays
 from .batches import SyntheticBatches, check_crop
+from .device import NO_GPU, without_lines
 from .losses import score_loss
 from .networks import NETWORKS, Stabilised
 from .optimizer import cosine_decay
@@ -98,8 +99,9 @@ def pretrain(
     model, origin = _first_model(network, seed, views, start)
     command = _command(network, steps, scenes, seed, start, crop, views, learning_rate)
     learning_rate = learning_rate or (5e-4 if start else 2e-3)
-    clean = _scenes(data, scenes)
-    validation = [_validation(data / preset, preset) for preset in VALIDATION_PRESETS]
+    with without_lines(NO_GPU):  # from the processes that make scenes
+        clean = _scenes(data, scenes)
+        validation = [_validation(data / preset, preset) for preset in VALIDATION_PRESETS]
     batches = SyntheticBatches(
         clean,
         batch_size=max(1, round(16 * 96**2 / crop**2)),
@@ -210,6 +212,7 @@ def _scenes(folder, count):
     """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
     path, shape = folder / ("scenes_of_three_%d.npy" % count), (count, PATCH_SIZE, PATCH_SIZE)
     if not path.is_file():
+        print("making %d scenes, for %s" % (count, show_path(path)), flush=True)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         # written in order and not through a memory map, which a full disk would end the
         # process for without a word

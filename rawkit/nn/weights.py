@@ -127,7 +127,7 @@ def load_model(path, network=None, run_code=False):
         )
     if network is None:
         if code:
-            hint = "leave to run %s beside it, which defines it: --run-code, or run_code=True"
+            hint = "permission to run %s beside it, which defines it: --run-code, or run_code=True"
             hint %= code["file"]
         else:
             hint = "one of %s, or its class as network=" % ", ".join(sorted(NETWORKS))

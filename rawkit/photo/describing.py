@@ -58,7 +58,10 @@ def _noise(photo):
     _, line, gain = measure_photo(photo)
     a, b = noise_in_codes(photo, line)[0]
     dark, grey = (deviation_in_codes(photo, line, light) for light in (0, MID_GREY))
-    lines = ["noise: %.1f codes in the dark, %.1f on mid grey" % (dark, grey)]
+    lines = [
+        "noise: %.1f codes in the dark, %.1f on mid grey (%d %% of white)"
+        % (dark, grey, round(100 * MID_GREY))
+    ]
     lines.append("noise profile, light x from 0 at black to 1 at white:")
     lines.append("  variance = %.3g x + %.3g, measured" % (a, b))
     if photo.noise_profile is not None:

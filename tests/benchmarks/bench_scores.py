@@ -6,7 +6,7 @@ python tests/benchmarks/bench_scores.py [sets | deviations | strangers] [--patch
 pair shows.  It needs the package `bm3d`, which is free for research only, and takes a
 quarter of a minute a patch.
 `sets` (the default) prints README's table: photographs of the split "test", which trained
-and chose nothing, with crisp and with phone-like optics, and the embedded test set.
+and chose nothing, with crisp and with phone-like optics, and the synthetic test set in data/.
 `deviations`: sets in each of which all sensors deviate from their data sheets in one way.
 `strangers`: sets of sensors of a kind that training never draws.
 """
@@ -63,7 +63,7 @@ def sets(patches):
         with tempfile.TemporaryDirectory() as folder:
             synth.write_dataset(folder, 0, patches, SEED, preset=preset)
             score_all(preset, *open_pairs(folder, TEST_INPUT))
-    score_all("embedded test set", *open_pairs(ROOT / "data", TEST_INPUT))
+    score_all("test set in data/", *open_pairs(ROOT / "data", TEST_INPUT))
 
 
 def score_sensors(name, patches, change):

@@ -107,7 +107,7 @@ def how_it_works(weights):
         row[1].set(box_aspect=1, xlim=(0, 16000), ylim=(0, 1500), anchor="C")
         row[1].set(xticks=[0, 8000], yticks=[500, 1000])
         row[1].tick_params(labelsize=9)
-        row[1].tick_params(axis="y", direction="in", pad=-26)
+        row[1].tick_params(axis="y", length=0, pad=-28)
         row[1].text(0.04, 0.93, "deviation, DN", transform=row[1].transAxes, va="top", fontsize=9)
     axes[0, 1].set_xticklabels([])
     axes[1, 1].set_xlabel("light, DN", fontsize=9)
