@@ -38,7 +38,7 @@ COMMANDS = {
 }
 
 # What the caller's shell may have set for other programs and would change ours.  Where
-# packages come from (UV_INDEX_URL, PIP_INDEX_URL, proxies, certificates) stays.
+# packages come from (PIP_INDEX_URL, UV_INDEX_URL, proxies, certificates) stays.
 NOT_OURS = "MPLBACKEND MATPLOTLIBRC JUPYTER_PATH IPYTHONDIR VIRTUAL_ENV CONDA_PREFIX".split()
 NOT_OURS += ["UV_" + name for name in (
     "CONSTRAINT EXCLUDE_NEWER EXTRA FROZEN LOCKED NO_BUILD NO_EDITABLE NO_INSTALL_PROJECT NO_SYNC "
@@ -98,6 +98,9 @@ def clean_environment():
         PIP_USER="0",  # pip is told a folder
         PIP_REQUIRE_VIRTUALENV="0",
     )
+    if "UV_INDEX_URL" not in environment and "UV_DEFAULT_INDEX" not in environment:
+        mirror = environment.get("PIP_INDEX_URL")  # of the user's pip: uv has a name of its own
+        environment.update({"UV_INDEX_URL": mirror} if mirror else {})
     home = os.path.expanduser("~")
     if not can_write(home):  # a container's arbitrary user
         environment["HOME"] = os.path.join(PRIVATE, "home")

@@ -13,11 +13,18 @@ STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
 
 def _is_photo(path):
     """Whether a path holds a photograph and not patches; what is not there is neither."""
-    from .photo.reading import is_photo
+    from .photo.reading import ENDINGS, is_photo
 
     if not path.exists():
         raise FileNotFoundError("%s: found no file, expected patches or a raw photograph" % path)
-    return path.is_file() and is_photo(path)
+    if not path.is_file():
+        return False
+    if path.suffix.lower() in ENDINGS and not is_photo(path):
+        raise ValueError(
+            "%s: found %d bytes that are no raw photograph, expected one, as the ending says"
+            % (path, path.stat().st_size)
+        )
+    return is_photo(path)
 
 
 @contextmanager
@@ -119,7 +126,12 @@ def _denoise(args):
             "%s: found a file of patches, expected a raw photograph for --strength and "
             "--remove-hot-pixels" % args.noisy
         )
-    if args.noisy.is_file() and args.out.suffix.lower() == ".dng":
+    if args.noisy.is_dir():
+        raise ValueError(
+            "%s: found a folder, expected a file of patches or a raw photograph: take its files "
+            "one by one" % args.noisy
+        )
+    if args.out.suffix.lower() == ".dng":
         raise ValueError(
             "%s: found no raw photograph, expected one to write %s; of patches, the answer is a "
             ".bin file" % (args.noisy, args.out)
@@ -208,14 +220,15 @@ def _train(args):
 
 
 def _notebooks(args):
-    from .doctor import check_photo
-    from .places import find_dataset, is_full_run, outputs_folder, show_path
+    from .doctor import check_photo, check_settings
+    from .places import find_dataset, outputs_folder, show_path
     from .report import run_notebooks
 
-    is_full_run(), find_dataset()  # a typo is said at once, and costs no page of an earlier run
-    fault = check_photo()[1]
-    if fault:
-        raise ValueError("RAWKIT_PHOTO: %s" % fault)
+    find_dataset()  # a typo is said at once, and costs no page of an earlier run
+    for check in (check_settings, check_photo):
+        fault = check()[1]
+        if fault:
+            raise ValueError(fault)
     pages = run_notebooks(args.names, args.save)
     result = outputs_folder() / "submit" / "result.bin"
     if result.is_file() and any("submission" in page.stem for page in pages):

@@ -44,6 +44,7 @@ PACKAGES = (
     ("nbconvert", None, "the report"),
     ("rawpy", None, "optional: raw files of other kinds than plain DNG"),
 )
+CONVOLUTIONS = ("auto", "onednn", "native")  # as `rawkit.nn.conv` knows them
 SETTINGS = ["RAWKIT_" + name for name in "DATA OUTPUTS RUN PHOTO CONV BROWSER CAMPAIGN".split()]
 VARIABLES = ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH")  # of other programs; change what runs
 MEMORY = 1.0  # GiB; the quick run of 02 took 0.42, the rest is for Jupyter and a browser
@@ -136,12 +137,21 @@ def check_memory():
 
 
 def check_dataset():
-    """Which data the notebooks will use, and why."""
+    """Which data the notebooks will use, why, and whether its files are whole."""
+    from .binio import PatchFile, open_pairs
+
     try:
         folder, reason = places.find_dataset()
-    except OSError as error:
+        names = [name for name in places.NAMES if (folder / name).is_file()]
+        sizes = [len(PatchFile(folder / name)) for name in names]
+        for noisy, gt in places.GT_OF.items():
+            if noisy in names and gt in names:
+                open_pairs(folder, noisy)
+    except (OSError, ValueError) as error:
         return str(error), "set RAWKIT_DATA, or see data/README.md"
-    return "%s (%s)" % (places.show_path(folder), reason), None
+    kinds = [name.split("_", 1)[1].split(".")[0] for name in names]  # "train_gt", ...
+    held = ", ".join("%d %s" % item for item in zip(sizes, kinds))
+    return "%s (%s): %s" % (places.show_path(folder), reason, held), None
 
 
 def check_outputs():
@@ -169,6 +179,13 @@ def check_settings():
     unknown = [name for name in names if name not in SETTINGS]
     if unknown:
         return found, "%s: not known, expected one of %s" % (unknown[0], ", ".join(SETTINGS))
+    wish = os.environ.get("RAWKIT_CONV") or "auto"
+    if wish not in CONVOLUTIONS:
+        expected = ", ".join(CONVOLUTIONS)
+        return found, "RAWKIT_CONV: found %r, expected one of %s" % (wish, expected)
+    outputs = places.outputs_folder()
+    if outputs.exists() and not outputs.is_dir():
+        return found, "RAWKIT_OUTPUTS: found a file, expected a folder: %s" % outputs
     try:
         places.is_full_run()
     except ValueError as error:
@@ -258,8 +275,7 @@ def report():
         packages += re.findall("^pip install (.+)", advice or "")
         line = "%-4s %-16s %s" % ("FIX" if advice else "ok", name, found)
         line += "\n     %-16s -> %s" % ("", advice) if advice else ""
-        # this must be readable where the encoding is what is wrong
-        print(line.encode("ascii", "backslashreplace").decode(), flush=True)
+        print(line, flush=True)
     if len(packages) > 1:
         print("all packages at once: pip install " + " ".join(packages))
     if not faults:

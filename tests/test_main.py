@@ -57,6 +57,8 @@ def test_score_wonders_at_noisy_ground_truth(capsys, files):
         ("RAWKIT_RUN", "Full", "found 'Full', expected quick or full"),
         ("RAWKIT_DATA", "data/photo", "data/photo (RAWKIT_DATA is set): found no such file"),
         ("RAWKIT_PHOTO", "nowhere.NEF", "nowhere.NEF: found no file"),
+        ("RAWKIT_PHOTE", "photo.NEF", "RAWKIT_PHOTE: not known, expected one of"),
+        ("RAWKIT_CONV", "oneDNN", "found 'oneDNN', expected one of auto, onednn, native"),
     ],
 )
 def test_a_typo_costs_no_page_of_an_earlier_run(name, value, told, tmp_path, monkeypatch, capsys):
@@ -64,6 +66,22 @@ def test_a_typo_costs_no_page_of_an_earlier_run(name, value, told, tmp_path, mon
     monkeypatch.setenv(name, value)
     assert told in fails(capsys, "notebooks", "01")
     assert not (tmp_path / "outputs").exists()
+
+
+def test_outputs_cannot_go_into_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "file"))
+    (tmp_path / "file").write_bytes(b"")
+    told = "RAWKIT_OUTPUTS: found a file, expected a folder"
+    assert told in fails(capsys, "notebooks", "01")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>"])
+def test_what_a_raw_file_ending_promises_is_asked_for(content, capsys, tmp_path):
+    photo = tmp_path / "photo.NEF"
+    photo.write_bytes(content)
+    told = "photo.NEF: found %d bytes that are no raw photograph" % len(content)
+    assert told in fails(capsys, "info", photo)
+    assert told in fails(capsys, "denoise", photo, tmp_path / "out.bin")
 
 
 def test_denoise_writes_a_whole_file(capsys, files):

@@ -17,7 +17,8 @@ import nbformat
 import pytest
 
 from rawkit import doctor, open_patches
-from rawkit.places import ROOT, TEST_INPUT
+from rawkit.nn.conv import path as conv_path
+from rawkit.places import ROOT, TEST_GT, TEST_INPUT
 from rawkit.report.execution import execute
 
 IN_VENV = Path(sys.prefix) == ROOT / ".venv"
@@ -221,6 +222,30 @@ def test_the_doctor_reads_the_settings(name, value, told, monkeypatch):
     assert told in doctor.check_settings()[1]
 
 
+def test_the_doctor_opens_the_dataset(tmp_path, monkeypatch):
+    assert doctor.check_dataset()[0].endswith("32 train_gt, 16 test_input, 16 test_gt")
+    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path))
+    (tmp_path / TEST_INPUT).write_bytes(bytes(1000000))
+    assert "found 1,000,000 bytes" in doctor.check_dataset()[0] and doctor.check_dataset()[1]
+    (tmp_path / TEST_INPUT).write_bytes(bytes(2 * 131072))
+    found, advice = doctor.check_dataset()
+    assert found.endswith("): 2 test_input") and advice is None
+    (tmp_path / TEST_GT).write_bytes(bytes(131072))
+    assert "expected 2" in doctor.check_dataset()[0] and doctor.check_dataset()[1]
+
+
+def test_a_mirror_of_pip_serves_uv_too(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    import run as program
+
+    for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+    assert program.clean_environment()["UV_INDEX_URL"] == "https://mirror.example/simple"
+    monkeypatch.setenv("UV_INDEX_URL", "https://other.example/simple")
+    assert program.clean_environment()["UV_INDEX_URL"] == "https://other.example/simple"
+
+
 def test_the_doctor_reads_the_photograph(tmp_path, monkeypatch):
     assert doctor.check_photo()[1] is None
     monkeypatch.setenv("RAWKIT_PHOTO", "data/photo/sample.dng")
@@ -236,6 +261,7 @@ def test_the_doctor_reads_the_photograph(tmp_path, monkeypatch):
 def test_the_doctor_knows_every_setting_and_what_to_do_about_it(monkeypatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"RAWKIT_[A-Z]+", text)) <= set(doctor.SETTINGS)
+    assert doctor.CONVOLUTIONS == conv_path.PATHS
     monkeypatch.setenv("RAWKIT_CONV", "fast")
     found, advice = doctor.check_networks()
     assert "RAWKIT_CONV: found 'fast'" in found and advice == "change that variable"

@@ -19,6 +19,8 @@ _MAGIC = re.compile(
     rb"|....ftypcrx|\xff\xd8\xff",
     re.DOTALL,
 )
+# of raw files; what such a file holds is decided by its content
+ENDINGS = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".rw2", ".orf", ".pef")
 EXPECTED = "expected a raw file with a Bayer mosaic"
 INSTALL = "rawpy reads it: pip install rawpy"
 
