@@ -99,6 +99,7 @@ def pretrain(
     model, origin = _first_model(network, seed, views, start)
     command = _command(network, steps, scenes, seed, start, crop, views, learning_rate)
     learning_rate = learning_rate or (5e-4 if start else 2e-3)
+    print("scenes, made once: %s" % show_path(data), flush=True)
     with without_lines(NO_GPU):  # from the processes that make scenes
         clean = _scenes(data, scenes)
         validation = [_validation(data / preset, preset) for preset in VALIDATION_PRESETS]
@@ -212,7 +213,6 @@ def _scenes(folder, count):
     """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
     path, shape = folder / ("scenes_of_three_%d.npy" % count), (count, PATCH_SIZE, PATCH_SIZE)
     if not path.is_file():
-        print("making %d scenes, for %s" % (count, show_path(path)), flush=True)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         # written in order and not through a memory map, which a full disk would end the
         # process for without a word
