@@ -220,7 +220,7 @@ def _train(args):
 
 
 def _notebooks(args):
-    from .doctor import check_photo, check_settings
+    from .doctor import check_photo, check_settings, outputs_can_be_written
     from .places import find_dataset, outputs_folder, show_path
     from .report import run_notebooks
 
@@ -229,6 +229,11 @@ def _notebooks(args):
         fault = check()[1]
         if fault:
             raise ValueError(fault)
+    if not outputs_can_be_written():
+        raise ValueError(
+            "%s: found a place that cannot be written, expected a folder of yours: set "
+            "RAWKIT_OUTPUTS" % outputs_folder()
+        )
     pages = run_notebooks(args.names, args.save)
     result = outputs_folder() / "submit" / "result.bin"
     if result.is_file() and any("submission" in page.stem for page in pages):

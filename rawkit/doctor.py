@@ -154,12 +154,21 @@ def check_dataset():
     return "%s (%s): %s" % (places.show_path(folder), reason, held), None
 
 
+def outputs_can_be_written():
+    """Whether the outputs folder is or can be made, and files in it.
+
+    Returns
+    -------
+    bool
+    """
+    return _writable(_standing(places.outputs_folder()))
+
+
 def check_outputs():
     """Where results go, and whether they can."""
     folder = places.outputs_folder()
-    there = next(p for p in [folder] + list(folder.parents) if p.exists())
-    found = places.show_path(folder)
-    if not _writable(there):
+    there, found = _standing(folder), places.show_path(folder)
+    if not outputs_can_be_written():
         return found + ", cannot be written", "set RAWKIT_OUTPUTS to a folder of yours"
     free = shutil.disk_usage(str(there)).free / 2**30
     return "%s, %.1f GiB free" % (found, free), None if free >= DISK else "make room"
@@ -183,9 +192,6 @@ def check_settings():
     if wish not in CONVOLUTIONS:
         expected = ", ".join(CONVOLUTIONS)
         return found, "RAWKIT_CONV: found %r, expected one of %s" % (wish, expected)
-    outputs = places.outputs_folder()
-    if outputs.exists() and not outputs.is_dir():
-        return found, "RAWKIT_OUTPUTS: found a file, expected a folder: %s" % outputs
     try:
         places.is_full_run()
     except ValueError as error:
@@ -285,6 +291,11 @@ def report():
 
 def _values(names):
     return ", ".join("%s=%s" % (name, os.environ[name]) for name in names if name in os.environ)
+
+
+def _standing(folder):
+    """The folder, or the nearest above it that is there."""
+    return next(p for p in [folder] + list(folder.parents) if p.exists())
 
 
 def _writable(folder):

@@ -68,10 +68,11 @@ def test_a_typo_costs_no_page_of_an_earlier_run(name, value, told, tmp_path, mon
     assert not (tmp_path / "outputs").exists()
 
 
-def test_outputs_cannot_go_into_a_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "file"))
+@pytest.mark.parametrize("place", ["file", "file/outputs"])
+def test_outputs_cannot_go_into_a_file(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / place))
     (tmp_path / "file").write_bytes(b"")
-    told = "RAWKIT_OUTPUTS: found a file, expected a folder"
+    told = "%s: found a place that cannot be written" % (tmp_path / place)
     assert told in fails(capsys, "notebooks", "01")
 
 
