@@ -107,9 +107,7 @@ def check_networks():
     if ended.returncode:
         said = ended.stderr.decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else "ended by signal %d" % -ended.returncode
-        setting = reason.startswith("ValueError: RAWKIT_")
-        advice = "change that variable" if setting else "see the packages above, or this line"
-        return reason[:200], advice
+        return reason[:200], "see the other lines, or this one"
     device = ended.stdout.decode().strip().splitlines()[-1]
     slow = "CPU" in device and "onednn" not in device
     advice = "training is many times slower so: "
