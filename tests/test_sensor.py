@@ -24,6 +24,7 @@ def count_photons(scene, s, rng):
     electrons = rng.poisson(np.float64(scene) * (s.white_level - s.black_level) / s.shot_noise)
     volts = s.black_level + s.shot_noise * electrons
     volts = volts + rng.normal(0, s.read_noise, scene.shape)
+    volts = volts + rng.normal(0, s.column_noise, (1, scene.shape[1]))
     volts = volts + rng.normal(0, s.row_noise, (scene.shape[0], 1))
     frame = np.clip(np.floor(volts / step + 0.5) * step, 0, s.white_level)
     for plane, gain in enumerate(s.gain):
@@ -34,7 +35,8 @@ def count_photons(scene, s, rng):
 
 
 def shoot(scene, s, rng):
-    return sensor.convert(sensor.add_noise(sensor.collect_electrons(scene, s), s, rng), s, rng)
+    electrons = sensor.add_noise(sensor.collect_electrons(scene, s), s, rng)
+    return sensor.convert(electrons, s, sensor.draw_banding(scene.shape, s, rng))
 
 
 def ladder(rows=2048, width=8):
@@ -131,6 +133,9 @@ def test_sensors_deviate_in_the_way_asked_for_and_stay_possible(kind):
             "gain": {"gain"},
             "black": {"black_level"},
             "cut": {"black_level", "white_level"},
+            "columns": {"column_noise"},
+            "uneven": {"noise_scale"},
+            "smooth": {"noise_blur"},
         }
         assert changed == expected[kind]
         assert (offset > 0) == (kind == "cut")
@@ -139,7 +144,7 @@ def test_sensors_deviate_in_the_way_asked_for_and_stay_possible(kind):
 def test_no_sensor_deviates_unasked():
     rng = np.random.default_rng(0)
     before = kept_black(rng)
-    after, offset = sensor.vary_sensor(before, rng, sensor.Deviations(0, 0, 0, 0, 0))
+    after, offset = sensor.vary_sensor(before, rng, sensor.Deviations(*[0] * 8))
     assert after is before and offset == 0
 
 
@@ -151,3 +156,44 @@ def test_white_stays_neutral_where_asked():
         to_mosaic(grey, 1.5, 1.7, neutral_white=True), to_mosaic(grey, 1.5, 1.7)
     )
     assert to_mosaic(rgb, 1.5, 1.7)[0, 0] == np.float32(1 / 1.5)
+
+
+UNEVEN = {
+    "greens apart": {"noise_scale": (1.0, 1.35, 1.0, 1.2)},
+    "smoothed": {"noise_blur": 0.25},
+    "columns": {"column_noise": 60.0},
+    "all at once": {"noise_scale": (1, 1.3, 1, 1), "noise_blur": 0.1, "row_noise": 50.0},
+}
+
+
+@pytest.mark.parametrize("kind", UNEVEN)
+def test_uneven_noise_has_the_mean_and_the_line_that_are_told(kind):
+    """Flat light, dark to beyond white: the truth is the mean, the line the variance."""
+    s = SENSORS["12-bit"]._replace(read_noise=100.0, black_level=800.0, **UNEVEN[kind])
+    rng = np.random.default_rng(3)
+    for light in (0.0, 0.02, 0.3, 0.99, 1.4):
+        flat = np.full((256, 256), light, np.float32)
+        shots = [expose(flat, s, rng) for _ in range(12)]
+        residual = np.array([np.float64(noisy) - gt for noisy, gt in shots])
+        for plane, (y, x) in enumerate(sensor.PLACES):
+            part = residual[:, y::2, x::2]
+            slope, dark = (values[plane] for values in sensor.plane_noise(s))
+            span = s.white_level - s.black_level
+            variance = slope * min(light, 1) * span + dark
+            # as uncertain as offsets that whole rows and columns share
+            shared = sensor.banding_variance(s) / (12 * 128)
+            error = np.sqrt(variance / part.size * 9 + shared)
+            assert abs(part.mean()) < 4.5 * error + 0.6, (light, plane)
+            if light < 0.5:
+                assert part.var() == pytest.approx(variance, rel=0.1), (light, plane)
+
+
+def test_smoothed_noise_is_alike_in_neighbors_of_one_color():
+    s = SENSORS["12-bit"]._replace(noise_blur=0.25)
+    noisy, gt = expose(np.full((256, 256), 0.3, np.float32), s, np.random.default_rng(0))
+    plane = (np.float64(noisy) - gt)[::2, ::2]
+    beside = np.corrcoef(plane[:, 1:].ravel(), plane[:, :-1].ravel())[0, 1]
+    # a kernel (1, 2, 1) / 4 with itself, moved by one: 4 / 6
+    assert beside == pytest.approx(4 / 6, abs=0.03)
+    other = (np.float64(noisy) - gt)[::2, 1::2]
+    assert abs(np.corrcoef(plane.ravel(), other.ravel())[0, 1]) < 0.03

@@ -12,6 +12,10 @@ from ..noise import estimate_blind
 from ..places import check_whole
 from ..synth import MIXED, expose, plane_noise, random_sensor, vary_sensor
 
+CLIPPED = (0.02, 0.7)  # share of the pixels beyond the white level, log-uniform
+DARK = (0.3, 5.0)  # mean light over the deviation of the noise in the dark, log-uniform
+LEAST_LIGHT = 0.01  # of white; darker crops are not brightened further
+
 
 class PairBatches:
     """Endless random batches from noisy and clean patches, cut from a memory map.
@@ -115,6 +119,9 @@ class SyntheticBatches:
     seed : int
     exposure : float
         Standard deviation of a random factor on the brightness, in stops.
+    bright_share, dark_share : float
+        Shares of the crops, in 0-1, that are exposed otherwise: so that some of their pixels
+        clip (`CLIPPED`), and so that little stands out of the noise in the dark (`DARK`).
     recipes : sequence of rawkit.synth.Recipe
         Scene i gets a sensor of `recipes[i % len(recipes)]`.
     vary : bool
@@ -143,6 +150,8 @@ class SyntheticBatches:
         crop=96,
         seed=1,
         exposure=1.0,
+        bright_share=0.2,
+        dark_share=0.08,
         recipes=(MIXED,),
         vary=False,
         line_error=0.15,
@@ -158,6 +167,8 @@ class SyntheticBatches:
             "crop": crop,
             "seed": seed,
             "exposure": exposure,
+            "bright_share": bright_share,
+            "dark_share": dark_share,
             "recipes": [list(map(_plain, recipe)) for recipe in recipes],
             "vary": vary,
             "line_error": line_error,
@@ -178,10 +189,10 @@ class SyntheticBatches:
             scene = self._scenes[index]
             top, left = 2 * rng.integers((np.array(scene.shape) - set_["crop"]) // 2)
             crop = crop_bayer(scene, top, left, set_["crop"], int(rng.integers(8)))
-            crop = crop * np.float32(2 ** (set_["exposure"] * rng.standard_normal()))
             sensor, offset = random_sensor(rng, self._recipes[index % len(self._recipes)]), 0
             if set_["vary"]:
                 sensor, offset = vary_sensor(sensor, rng)
+            crop = crop * np.float32(self._brighten(crop, sensor, rng))
             slope, intercept = self._line(sensor, crop, rng)
             lines.append((slope, intercept - slope * offset))
             shots.append([x + np.uint16(offset) for x in expose(crop, sensor, rng)])
@@ -194,11 +205,24 @@ class SyntheticBatches:
         noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
         return (noisy_01, np.array(lines, np.float32), gt_01)[:: 1 if self._with_line else 2]
 
+    def _brighten(self, crop, sensor, rng):
+        """The factor on the light of a crop."""
+        set_, kind = self.settings, rng.random()
+        if kind < set_["bright_share"]:
+            share = np.exp(rng.uniform(*np.log(CLIPPED)))
+            return 1 / max(float(np.quantile(crop, 1 - share)), LEAST_LIGHT)
+        if kind < set_["bright_share"] + set_["dark_share"]:
+            deviation = float(np.mean(plane_noise(sensor)[1])) ** 0.5
+            light = np.exp(rng.uniform(*np.log(DARK))) * deviation
+            span = sensor.white_level - sensor.black_level
+            return min(light / span / max(float(crop.mean()), LEAST_LIGHT), 1.0)
+        return 2 ** (set_["exposure"] * rng.standard_normal())
+
     def _line(self, sensor, crop, rng):
         """The variance line, turned and lifted as if it had been estimated."""
         slopes, dark = plane_noise(sensor)
         slope, dark = float(np.mean(slopes)), float(np.mean(dark))
-        signal = float(crop.mean()) * (sensor.white_level - sensor.black_level)
+        signal = float(np.minimum(crop, 1).mean()) * (sensor.white_level - sensor.black_level)
         turn, lift = np.exp(self.settings["line_error"] * rng.standard_normal(2))
         variance = (slope * signal + dark) * lift
         slope *= turn * lift

@@ -87,8 +87,19 @@ class Stabilised(M.Module):
     Poisson-Gaussian noise", IEEE Trans. Image Processing 2013.
     """
 
-    def residual(self, stable):
-        """What is noise in packed planes (N, 4, H/2, W/2), in units of its deviation."""
+    sees_clipped = False  # whether `residual` takes the second argument
+
+    def residual(self, stable, clipped=None):
+        """What is noise in packed planes, in units of its deviation.
+
+        Parameters
+        ----------
+        stable : tensor, shape (N, 4, H/2, W/2)
+            Planes whose noise has deviation 1.
+        clipped : tensor of 0 and 1, the same shape
+            Where a plane stands at its white level; for networks that say `sees_clipped`.
+            For others these pixels stay as they are.
+        """
         raise NotImplementedError
 
     def forward(self, bayer, line=None):
@@ -112,8 +123,12 @@ class Stabilised(M.Module):
         line = [line[:, i].reshape(-1, 1, 1, 1) for i in range(2)]
         aside, calm = _set_aside(packed, *line)
         stable = gat(calm, *line, xp=F)
-        clean = inverse_gat(stable - self.residual(stable), *line, xp=F)
-        stays = F.maximum(F.maximum(aside, _saturated(packed)), 1 - told)
+        stays, clipped = F.maximum(aside, 1 - told), _saturated(packed)
+        if self.sees_clipped:
+            noise = self.residual(stable, clipped)
+        else:
+            noise, stays = self.residual(stable), F.maximum(stays, clipped)
+        clean = inverse_gat(stable - noise, *line, xp=F)
         return unpack_bayer((clean + stays * (packed - clean)) / SCALE).reshape(bayer.shape)
 
 
@@ -246,6 +261,65 @@ class BlindUNet(Stabilised):
         return fused(x, self._unet)[:, :, :height, :width]
 
 
+class DenseBlock(M.Module):
+    """A residual block: two full 3x3 layers."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.first = Conv2d(channels, channels, 3, padding=1)
+        self.act = LeakyReLU(0.125)
+        self.second = Conv2d(channels, channels, 3, padding=1)
+        M.init.zeros_(self.second.weight)  # a new block changes nothing yet
+
+    def forward(self, x):
+        return x + self.second(self.act(self.first(x)))
+
+
+class DenseUNet(Stabilised):
+    """A small U-Net of full 3x3 layers on stabilised planes, on two scales.
+
+    94,708 parameters, 13.5 thousand multiply-adds per pixel of the mosaic.  It is shown
+    where planes stand at their white level, and has learned what such a pixel says.
+
+    References
+    ----------
+    Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
+    Image Segmentation", MICCAI 2015.  Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual
+    Networks for Single Image Super-Resolution", CVPR Workshops 2017 (the block).
+    """
+
+    sees_clipped = True
+
+    def __init__(self):
+        super().__init__()
+        self.config = {}
+        # channels are multiples of 16: what a CPU's convolutions are fastest with
+        self.entry = Conv2d(9, 32, 3, padding=1)
+        self.encode = DenseBlock(32)
+        self.down = Conv2d(32, 48, 2, stride=2)
+        self.middle = DenseBlock(48)
+        self.up = ConvTranspose2d(48, 32, 2, stride=2)
+        self.decode = DenseBlock(32)
+        self.exit = Conv2d(32, 4, 3, padding=1)
+        M.init.zeros_(self.exit.weight)  # a new network returns its input
+
+    def _unet(self, x):
+        fine = self.encode(self.entry(x))
+        coarse = self.middle(self.down(fine))
+        return self.exit(self.decode(fine + self.up(coarse)))
+
+    def residual(self, stable, clipped):
+        level = stable.mean(axis=(2, 3), keepdims=True)
+        brightness = stable.mean(axis=1, keepdims=True) / 64
+        x = F.concat([stable - level, brightness, clipped], axis=1)
+        height, width = stable.shape[2:]
+        if height % 2:  # the coarse scale needs even sizes: the last row is used again
+            x = F.concat([x, x[:, :, -1:]], axis=2)
+        if width % 2:
+            x = F.concat([x, x[..., -1:]], axis=3)
+        return fused(x, self._unet)[:, :, :height, :width]
+
+
 def _turn(packed):
     """Packed planes of the mosaic turned by 180 degrees, without its first row and column.
 
@@ -257,7 +331,7 @@ def _turn(packed):
     return pack_bayer(mosaic[:, ::-1, ::-1])
 
 
-NETWORKS = {network.__name__: network for network in (Baseline, BlindUNet)}
+NETWORKS = {network.__name__: network for network in (Baseline, BlindUNet, DenseUNet)}
 
 
 def register(network):

@@ -12,7 +12,7 @@ import functools
 import numpy as np
 from scipy.special import gammaln, ndtr, xlogy
 
-from .sensor import GAIN_STEP, code_step, collect_electrons, digital_gain
+from .sensor import GAIN_STEP, banding_variance, code_step, collect_electrons, digital_gain
 
 TABLE_ELECTRONS = 256  # below: expectations from a table; above: Edgeworth's series
 TABLE_DENSITY = 16  # table nodes per unit of sqrt(electrons)
@@ -63,8 +63,8 @@ def _poisson_table():
 
 
 def _ladder(sensor):
-    """Slope, black, white, deviation in the dark (row noise included), step; floats, DN."""
-    sigma = (sensor.read_noise**2 + sensor.row_noise**2) ** 0.5
+    """Slope, black, white, deviation in the dark (banding included), step; floats, DN."""
+    sigma = (sensor.read_noise**2 + banding_variance(sensor)) ** 0.5
     return sensor.shot_noise, sensor.black_level, sensor.white_level, sigma, code_step(sensor)
 
 
@@ -104,6 +104,7 @@ def expected_frame(scene, sensor):
     scene : array, shape (H, W), float32, in 0-1 of the white level
         More than 1 saturates; below 0 counts as 0.
     sensor : Sensor
+        Of equally noisy pixels: a part of `even_parts`.
 
     Returns
     -------

@@ -20,7 +20,15 @@ from .expectation import expected_frame
 from .optics import blur, camera_colors, to_mosaic
 from .photographs import photo_scene
 from .procedural import procedural_scene
-from .sensor import add_hot_pixels, add_noise, check_sensor, collect_electrons, convert
+from .sensor import (
+    add_hot_pixels,
+    add_noise,
+    check_sensor,
+    collect_electrons,
+    convert,
+    draw_banding,
+    even_parts,
+)
 
 Clean = namedtuple("Clean", "mosaic source blur")
 Clean.__doc__ = """A noise-free patch: mosaic, shape (256, 256), float32, linear light, RGGB,
@@ -85,11 +93,15 @@ def expose(mosaic, sensor, rng):
     """
     check_sensor(sensor)
     mosaic = add_hot_pixels(np.asarray(mosaic, np.float32), sensor, rng)
+    noisy, gt = np.empty((2,) + mosaic.shape, np.uint16)
+    parts = even_parts(sensor)
     # ground truth: the mean of all shots, clips and codes included
-    gt = np.rint(expected_frame(mosaic, sensor)).astype(np.uint16)
-    # electrons: light is counted
-    electrons = collect_electrons(mosaic, sensor)
-    # noise: photons arrive at random, reading adds its own
-    electrons = add_noise(electrons, sensor, rng)
-    # ADC: gain, black level, row noise, codes, clips
-    return convert(electrons, sensor, rng), gt
+    for part, plain in parts:
+        gt[part] = np.rint(expected_frame(mosaic[part], plain))
+    # electrons: light is counted.  Noise: photons arrive at random, reading adds its own
+    shots = [add_noise(collect_electrons(mosaic[part], s), s, rng) for part, s in parts]
+    # ADC: gain, black level, banding, codes, clips
+    banding = draw_banding(mosaic.shape, sensor, rng)
+    for (part, plain), electrons in zip(parts, shots):
+        noisy[part] = convert(electrons, plain, None if banding is None else banding[part])
+    return noisy, gt

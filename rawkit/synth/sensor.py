@@ -16,15 +16,20 @@ Revue de l'Institut International de Statistique 1937.
 from collections import namedtuple
 
 import numpy as np
+from scipy.ndimage import convolve1d
 
 from .recipes import MIXED
 
 FULL_SCALE = 65536  # DN; a code of `bits` bits stands for FULL_SCALE / 2**bits DN
 GAIN_STEP = 4  # DN; to which genuine patches with unequal greens are rounded
+PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))  # of the planes in a cell
 MAX_KURTOSIS = 0.1  # excess, of a pixel's noise; above: photons are counted one by one
 
 Sensor = namedtuple(
-    "Sensor", "bits black_level white_level shot_noise read_noise row_noise gain hot_pixels"
+    "Sensor",
+    "bits black_level white_level shot_noise read_noise row_noise gain hot_pixels "
+    "column_noise noise_scale noise_blur",
+    defaults=(0.0, (1.0, 1.0, 1.0, 1.0), 0.0),
 )
 Sensor.__doc__ = """What has to be known of a sensor, in DN of the file (0-65535).
 
@@ -44,6 +49,14 @@ gain : array, shape (4,)
     In the file a plane's slope is shot_noise * gain.
 hot_pixels : float
     Share of pixels with a strong dark current, which stands in every frame.
+column_noise : float, DN
+    As row_noise, of the columns.
+noise_scale : four floats
+    Factors on the deviation of photon and read noise in the planes R, Gr, Gb, B: real
+    sensors' greens differ by up to a third.
+noise_blur : float, 0-1/3
+    Share that each neighbor of the same color has in a pixel's noise, along rows and along
+    columns: what noise reduction in a camera leaves is smooth.  The deviation stays.
 """
 
 
@@ -62,6 +75,10 @@ def check_sensor(sensor):
         ("shot_noise", sensor.shot_noise > 0, "above 0 DN"),
         ("read_noise", sensor.read_noise >= 0, "0 DN or more"),
         ("row_noise", sensor.row_noise >= 0, "0 DN or more"),
+        ("column_noise", sensor.column_noise >= 0, "0 DN or more"),
+        ("noise_scale", len(sensor.noise_scale) == 4, "4 numbers"),
+        ("noise_scale", min(sensor.noise_scale) > 0, "4 numbers above 0"),
+        ("noise_blur", 0 <= sensor.noise_blur <= 1 / 3, "0 to 1/3"),
         ("gain", len(sensor.gain) == 4 and 0 < min(sensor.gain), "4 numbers above 0"),
         ("gain", max(sensor.gain) <= 1, "4 numbers up to 1"),
         ("hot_pixels", 0 <= sensor.hot_pixels <= 0.01, "a share up to 0.01"),
@@ -80,12 +97,41 @@ def plane_noise(sensor):
     -------
     shot_noise, read_noise_var : ndarrays, shape (4,), float64, DN and DN**2
         var = shot_noise * (mean - black_level) + read_noise_var, away from the
-        clips.  All that does not grow with light is in read_noise_var: read noise, row
-        noise and the code step's variance.
+        clips.  All that does not grow with light is in read_noise_var: read noise, the
+        offsets of rows and columns, and the code step's variance.
     """
-    gain = np.asarray(sensor.gain, np.float64)
-    dark = sensor.read_noise**2 + sensor.row_noise**2 + code_step(sensor) ** 2 / 12
-    return sensor.shot_noise * gain, dark * gain**2
+    gain, scale = np.asarray(sensor.gain, np.float64), np.square(sensor.noise_scale)
+    dark = sensor.read_noise**2 * scale + banding_variance(sensor) + code_step(sensor) ** 2 / 12
+    return sensor.shot_noise * scale * gain, dark * gain**2
+
+
+def banding_variance(sensor):
+    """Variance of what rows and columns have in common, DN**2."""
+    return sensor.row_noise**2 + sensor.column_noise**2
+
+
+def even_parts(sensor):
+    """Split a sensor into parts of the mosaic whose pixels are equally noisy.
+
+    A plane of deviation f times as large is that of a sensor with f**2 times the shot
+    noise and f times the read noise.
+
+    Returns
+    -------
+    list of (index into the mosaic, Sensor)
+        The whole mosaic, or its four planes.
+    """
+    if not sensor.noise_blur and np.ptp(sensor.noise_scale) == 0 and sensor.noise_scale[0] == 1:
+        return [((slice(None), slice(None)), sensor)]
+    parts = []
+    for (y, x), scale, gain in zip(PLACES, sensor.noise_scale, sensor.gain):
+        plane = sensor._replace(
+            shot_noise=sensor.shot_noise * scale**2,
+            read_noise=sensor.read_noise * scale,
+            gain=np.full(4, gain),
+        )
+        parts.append(((slice(y, None, 2), slice(x, None, 2)), plane))
+    return parts
 
 
 def random_sensor(rng, recipe=MIXED):
@@ -132,15 +178,18 @@ def random_sensor(rng, recipe=MIXED):
 
 
 # how often each happens; real white levels lie up to 8 % below the nominal ones
-Deviations = namedtuple("Deviations", "white rows gain black cut")
-USUAL = Deviations(white=0.3, rows=0.15, gain=0.1, black=0.2, cut=0.1)
+Deviations = namedtuple("Deviations", "white rows gain black cut columns uneven smooth")
+USUAL = Deviations(
+    white=0.3, rows=0.15, gain=0.1, black=0.2, cut=0.1, columns=0.1, uneven=0.25, smooth=0.07
+)
 
 
 def vary_sensor(sensor, rng, shares=USUAL):
     """What cameras do to their frames and data sheets do not say; for training only.
 
-    Each happens to a share: white below the nominal level, rows that have an offset in
-    common, a frame scaled by a digital gain, black some DN above 0, values below black cut.
+    Each happens to a share: white below the nominal level, rows or columns that have an
+    offset in common, a frame scaled by a digital gain, black some DN above 0, values below
+    black cut, planes that differ in noise, noise that was smoothed.
 
     Parameters
     ----------
@@ -157,11 +206,19 @@ def vary_sensor(sensor, rng, shares=USUAL):
     """
     happens = Deviations(*(rng.random(len(shares)) < shares))
     white, rows, gain = rng.uniform((0.92, 0.03, 0.4), (1.0, 0.5, 1.0))
+    columns, blur = rng.uniform((0.03, 0.05), (0.5, 0.3))
+    scale = rng.uniform(1.0, 1.4, 4)
     black = sensor.black_level
     if happens.white:
         sensor = sensor._replace(white_level=black + (sensor.white_level - black) * white)
     if happens.rows:
         sensor = sensor._replace(row_noise=max(sensor.row_noise, rows * sensor.read_noise))
+    if happens.columns:
+        sensor = sensor._replace(column_noise=columns * sensor.read_noise)
+    if happens.uneven:
+        sensor = sensor._replace(noise_scale=tuple(scale))
+    if happens.smooth:
+        sensor = sensor._replace(noise_blur=blur)
     if happens.gain:
         sensor = sensor._replace(gain=np.asarray(sensor.gain) * gain)
     if happens.black and black == 0:
@@ -234,6 +291,8 @@ def add_noise(electrons, sensor, rng):
     deviation = np.sqrt(variance)
     skewness = electrons / (variance * deviation)
     z = rng.standard_normal(electrons.shape, np.float32)
+    if sensor.noise_blur:
+        z = _smooth(z, sensor.noise_blur)
     square = z * z
     bent = skewness * np.float32(1 / 6)
     bent *= square - 1
@@ -251,16 +310,44 @@ def add_noise(electrons, sensor, rng):
     return bent
 
 
-def convert(electrons, sensor, rng):
-    """The ADC: gain, black level, row noise, codes, clipping, digital gain.
+def _smooth(z, share):
+    """White noise of deviation 1 made smooth; it keeps the deviation."""
+    kernel = np.array([share, 1 - 2 * share, share], np.float32)
+    kernel /= np.sqrt(np.square(kernel).sum())
+    for axis in (0, 1):
+        z = convolve1d(z, kernel, axis, mode="wrap")
+    return z
+
+
+def draw_banding(shape, sensor, rng):
+    """What the rows and columns of one shot have in common.
+
+    Returns
+    -------
+    ndarray, shape `shape`, float32, DN / code_step; or None if there is none
+    """
+    if not banding_variance(sensor):
+        return None
+    banding = np.zeros(shape, np.float32)
+    for size, deviation in (
+        ((shape[0], 1), sensor.row_noise),
+        ((1, shape[1]), sensor.column_noise),
+    ):
+        if deviation > 0:
+            offsets = rng.standard_normal(size, np.float32)
+            banding += offsets * np.float32(deviation / code_step(sensor))
+    return banding
+
+
+def convert(electrons, sensor, banding=None):
+    """The ADC: gain, black level, banding, codes, clipping, digital gain.
 
     Parameters
     ----------
     electrons : ndarray, shape (H, W), float32
         Overwritten.
     sensor : Sensor
-    rng : numpy.random.Generator
-        For the row noise.
+    banding : array as `draw_banding` gives it, the same shape, or None
 
     Returns
     -------
@@ -269,9 +356,8 @@ def convert(electrons, sensor, rng):
     step, codes = code_step(sensor), electrons
     codes *= np.float32(sensor.shot_noise / step)
     codes += np.float32(sensor.black_level / step)
-    if sensor.row_noise > 0:
-        rows = rng.standard_normal((len(codes), 1), np.float32)
-        codes += rows * np.float32(sensor.row_noise / step)
+    if banding is not None:
+        codes += banding
     np.clip(np.rint(codes, out=codes), 0, np.float32(sensor.white_level / step), out=codes)
     codes *= np.float32(step)
     return digital_gain(codes, sensor, True).astype(np.uint16)
@@ -291,7 +377,7 @@ def digital_gain(frame, sensor, rounded):
     -------
     ndarray, `frame` itself
     """
-    for factor, (y, x) in zip(sensor.gain, ((0, 0), (0, 1), (1, 0), (1, 1))):
+    for factor, (y, x) in zip(sensor.gain, PLACES):
         if factor != 1:
             plane = frame[y::2, x::2]
             plane *= np.float32(factor)
