@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from rawkit import write_patches
-from rawkit.__main__ import main
-from rawkit.nn import Baseline, load_model, predict, register, save_model, train
-from rawkit.nn.batches import PairBatches
+from rawkit.cli.main import main
+from rawkit.nn import Baseline, load_model, predict, register, save_model
 from rawkit.nn.networks import NETWORKS
 from rawkit.nn.weights import get_weights
 from rawkit.places import ROOT
+from rawkit.training import train
+from rawkit.training.batches import PairBatches
 
 CODE = '''
 import math
@@ -23,7 +24,7 @@ import megengine.functional as F
 import megengine.module as M
 import numpy as np
 
-from rawkit.nn.conv import Conv2d
+from rawkit.conv import Conv2d
 
 WIDTH = 6
 UNUSED = np.zeros(3)
