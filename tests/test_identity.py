@@ -7,8 +7,9 @@ import megengine
 import numpy as np
 import pytest
 
-from rawkit import places, write_patches
+from rawkit import conv, places, write_patches
 from rawkit.binio import open_patches
+from rawkit.conv import Conv2d
 from rawkit.nn import Baseline, BlindUNet
 from rawkit.training import l1_loss, score_loss
 from rawkit.training.fingerprint import describe_run, run_identity
@@ -86,6 +87,13 @@ def test_it_is_the_same_in_another_process(thing):
     program += "print(r(x=%s, y={'a', 'b', 'c'}))" % thing
     run = lambda: subprocess.check_output([sys.executable, "-c", program], cwd=str(places.ROOT))  # noqa: E731
     assert run() == run()
+
+
+def test_a_run_begun_before_a_module_moved_is_found_again():
+    found = describe_run(loss=score_loss, layer=Conv2d, module=conv)
+    assert found["loss"].startswith("rawkit.nn.losses.score_loss ")
+    assert found["layer"] == "rawkit.nn.conv.layers.Conv2d"
+    assert found["module"] == "module rawkit.nn.conv"
 
 
 def test_a_notebook_finds_its_runs_again_in_another_kernel():
