@@ -1,8 +1,9 @@
 """rawkit: the helpers behind the RAW denoising notebooks.
 
 Here stands what all notebooks share; it needs NumPy alone.  The rooms: `rawkit.noise`
-measures noise, `rawkit.synth` makes data, `rawkit.nn` holds the networks and needs
-MegEngine, `rawkit.view` draws, `rawkit.report` runs notebooks.
+measures noise, `rawkit.synth` makes data; `rawkit.conv` holds the layers, `rawkit.nn` the
+networks, `rawkit.training` trains them, all three on MegEngine; `rawkit.photo` reads and
+writes photographs, `rawkit.view` draws, `rawkit.cli` holds the commands.
 """
 
 import sys

@@ -20,7 +20,7 @@ def auto_path():
     """The same first weights each time; and what a test chooses ends with it."""
     import megengine
 
-    from rawkit.nn import conv
+    from rawkit import conv
 
     megengine.random.seed(0)  # an activation next to 0 may fall to either side
     yield

@@ -1,4 +1,4 @@
-"""What the tests of rawkit.nn.conv share: gradients found, and expected in float64."""
+"""What the tests of rawkit.conv share: gradients found, and expected in float64."""
 
 import megengine as mge
 import megengine.module as M
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from megengine.autodiff import GradManager
 
-from rawkit.nn import conv
-from rawkit.nn.conv import Conv2d, ConvTranspose2d, LeakyReLU, ReLU, fused
+from rawkit import conv
+from rawkit.conv import Conv2d, ConvTranspose2d, LeakyReLU, ReLU, fused
 
 TOLERANCE = 1e-5  # largest difference over largest value
 

@@ -5,7 +5,7 @@ import copy
 import nbformat
 from nbformat.v4 import new_code_cell
 
-from rawkit.report.execution import NOTEBOOKS, execute
+from rawkit.cli.pages import NOTEBOOKS, execute
 
 
 def run(name, changes="", first=""):

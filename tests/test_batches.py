@@ -3,10 +3,10 @@ import random
 import numpy as np
 import pytest
 
-from rawkit.nn import batches as nn_batches
-from rawkit.nn.batches import PairBatches, SyntheticBatches
 from rawkit.noise import estimate_blind, line_variance
 from rawkit.synth import MIXED, PRESETS, Sensor, clean_patches
+from rawkit.training import batches as batches_file
+from rawkit.training.batches import PairBatches, SyntheticBatches
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_the_line_given_is_the_noise_that_was_added(scenes):
 
 def test_row_noise_and_quantisation_count_once_in_the_line_given(scenes, monkeypatch):
     coarse = Sensor(10, 500.0, 65472.0, 20.0, 15.0, 12.0, np.ones(4), 0.0)
-    monkeypatch.setattr(nn_batches, "random_sensor", lambda rng, recipe: coarse)
+    monkeypatch.setattr(batches_file, "random_sensor", lambda rng, recipe: coarse)
     _, line, _ = next(SyntheticBatches(scenes, 2, 64, line_error=0.0, blind_share=0.0))
     dark = 15.0**2 + 12.0**2 + 64.0**2 / 12
     np.testing.assert_allclose(line[:, 0] * 500 + line[:, 1], dark, rtol=1e-4)
@@ -111,7 +111,7 @@ def test_scenes_of_several_recipes_get_their_own_sensors(scenes, monkeypatch):
         given.append(recipe)
         return Sensor(12, 0.0, 65520.0, 20.0, 15.0, 0.0, np.ones(4), 0.0)
 
-    monkeypatch.setattr(nn_batches, "random_sensor", remember)
+    monkeypatch.setattr(batches_file, "random_sensor", remember)
     recipes = MIXED, PRESETS["sharp"]
     next(SyntheticBatches(scenes, 16, 64, recipes=recipes, blind_share=0.0))
     assert set(given) == set(recipes)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from rawkit import binio, megcup_score, open_pairs, open_patches, places, split_pairs, write_patches
-from rawkit.nn import Baseline, PairBatches, SyntheticBatches, denoise
-from rawkit.nn.identity import run_identity
+from rawkit.nn import Baseline, denoise
+from rawkit.training import PairBatches, SyntheticBatches
+from rawkit.training.fingerprint import run_identity
 
 
 def test_what_is_written_is_read_back(tmp_path, patches):

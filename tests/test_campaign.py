@@ -19,17 +19,18 @@ from photo_files import compress, make_photo
 from PIL import Image
 
 from rawkit import binio, open_patches, places, write_patches
-from rawkit.nn import Baseline, load_model, pretraining, save_model
+from rawkit.cli.submission import check_submission
+from rawkit.nn import Baseline, load_model, save_model
 from rawkit.nn.archive import load_arrays, save_arrays
-from rawkit.nn.pretraining import _scenes
-from rawkit.nn.training import History, write_log
 from rawkit.photo import rawpy, read_photo, write_dng
 from rawkit.score import megcup_score
-from rawkit.submission import check_submission
 from rawkit.synth import write_dataset
 from rawkit.synth.datasets import read_parameters
 from rawkit.synth.photographs import usable_photographs
 from rawkit.synth.recipes import get_recipe
+from rawkit.training import release
+from rawkit.training.loop import History, write_log
+from rawkit.training.release import _scenes
 
 LONG = os.environ.get("RAWKIT_CAMPAIGN") == "long"
 RECIPE = get_recipe("mixed")._replace(photo_share=0)  # photographs take long to decode
@@ -64,7 +65,7 @@ def quick_scenes(monkeypatch):
     def ones(first, count):
         return np.full((count, 256, 256), first + 1, "<f4")
 
-    monkeypatch.setattr(pretraining, "_make_scenes", ones)
+    monkeypatch.setattr(release, "_make_scenes", ones)
 
 
 def contents(path):
@@ -188,7 +189,8 @@ CHILD = """
 import sys
 import rawkit.nn
 import megengine
-from rawkit.nn import Baseline, PairBatches, save_model, train
+from rawkit.nn import Baseline, save_model
+from rawkit.training import PairBatches, train
 from rawkit import open_patches
 folder = sys.argv[1]
 noisy, gt = open_patches(folder + "/noisy.bin"), open_patches(folder + "/gt.bin")

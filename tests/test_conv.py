@@ -1,4 +1,4 @@
-"""rawkit.nn.conv's layers against float64 and MegEngine's own operators."""
+"""rawkit.conv's layers against float64 and MegEngine's own operators."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from megengine.autodiff import GradManager
 
-from rawkit.nn.conv import Conv2d, ConvTranspose2d, LeakyReLU, fused, fusion, primitives
+from rawkit.conv import Conv2d, ConvTranspose2d, LeakyReLU, fused, fusion, primitives
 
 pytestmark = pytest.mark.usefixtures("auto_path")
 

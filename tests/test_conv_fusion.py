@@ -15,10 +15,10 @@ from conv_checks import TOLERANCE, Skips, assert_close, difference, expect, grad
 from megengine.autodiff import GradManager
 from megengine.utils.module_stats import module_stats
 
-from rawkit.nn.conv import Conv2d, ConvTranspose2d, LeakyReLU, ReLU, fused, fusion
-from rawkit.nn.conv.graph import Tape
-from rawkit.nn.conv.library import load_library
-from rawkit.nn.conv.plan import Plan
+from rawkit.conv import Conv2d, ConvTranspose2d, LeakyReLU, ReLU, fused, fusion
+from rawkit.conv.graph import Tape
+from rawkit.conv.library import load_library
+from rawkit.conv.plan import Plan
 
 pytestmark = pytest.mark.usefixtures("auto_path")
 

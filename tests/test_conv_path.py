@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from conv_checks import use
 
-from rawkit.nn import conv
-from rawkit.nn.conv import Conv2d, fused, library, threads
+from rawkit import conv
+from rawkit.conv import Conv2d, fused, library, threads
 from rawkit.places import ROOT
 
 pytestmark = pytest.mark.usefixtures("auto_path")

@@ -6,13 +6,13 @@ from rawkit import places
 
 STEP = """
 import numpy as np
-import rawkit.nn
+import rawkit.training
 import megengine as mge
 model = rawkit.nn.Baseline()
 x = np.ones((1, 1, 16, 16), np.float32)
 gradients = mge.autodiff.GradManager().attach(model.parameters())
 with gradients:
-    loss = rawkit.nn.l1_loss(model(mge.Tensor(x)), mge.Tensor(x))
+    loss = rawkit.training.l1_loss(model(mge.Tensor(x)), mge.Tensor(x))
     gradients.backward(loss)
 print(np.isfinite(loss.item()))
 """

@@ -15,9 +15,9 @@ import pytest
 from notebook_runs import changed
 
 from rawkit import open_pairs
+from rawkit.cli.pages import NOTEBOOKS, execute
 from rawkit.noise import estimate_blind, estimate_pairs, line_variance
 from rawkit.places import ROOT
-from rawkit.report.execution import NOTEBOOKS, execute
 from rawkit.synth import write_dataset
 
 

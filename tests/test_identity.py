@@ -7,10 +7,12 @@ import megengine
 import numpy as np
 import pytest
 
-from rawkit import places, write_patches
+from rawkit import conv, places, write_patches
 from rawkit.binio import open_patches
-from rawkit.nn import Baseline, BlindUNet, l1_loss, score_loss
-from rawkit.nn.identity import describe_run, run_identity
+from rawkit.conv import Conv2d
+from rawkit.nn import Baseline, BlindUNet
+from rawkit.training import l1_loss, score_loss
+from rawkit.training.fingerprint import describe_run, run_identity
 
 
 def l2(pred, gt):
@@ -79,12 +81,19 @@ def test_a_networks_weights_count():
     assert run_identity(start=first) == run_identity(start=second)
 
 
-@pytest.mark.parametrize("thing", ["BlindUNet", "score_loss", "cosine_decay"])
+@pytest.mark.parametrize("thing", ["nn.BlindUNet", "training.score_loss", "training.cosine_decay"])
 def test_it_is_the_same_in_another_process(thing):
-    program = "import rawkit.nn as nn; from rawkit.nn.identity import run_identity as r;"
-    program += "print(r(x=nn.%s, y={'a', 'b', 'c'}))" % thing
+    program = "from rawkit import nn, training; from rawkit.training import run_identity as r;"
+    program += "print(r(x=%s, y={'a', 'b', 'c'}))" % thing
     run = lambda: subprocess.check_output([sys.executable, "-c", program], cwd=str(places.ROOT))  # noqa: E731
     assert run() == run()
+
+
+def test_a_run_begun_before_a_module_moved_is_found_again():
+    found = describe_run(loss=score_loss, layer=Conv2d, module=conv)
+    assert found["loss"].startswith("rawkit.nn.losses.score_loss ")
+    assert found["layer"] == "rawkit.nn.conv.layers.Conv2d"
+    assert found["module"] == "module rawkit.nn.conv"
 
 
 def test_a_notebook_finds_its_runs_again_in_another_kernel():
@@ -93,8 +102,8 @@ def test_a_notebook_finds_its_runs_again_in_another_kernel():
 import sys; sys.path.insert(0, "..")
 import numpy as np, megengine as mge
 from rawkit.nn import BlindUNet
-from rawkit.nn.conv import Conv2d, fused
-from rawkit.nn.identity import run_identity
+from rawkit.conv import Conv2d, fused
+from rawkit.training.fingerprint import run_identity
 class Mine(BlindUNet):
     def residual(self, stable):
         return fused(stable[:, :4], Conv2d(4, 4, 3, padding=1))

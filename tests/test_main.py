@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rawkit import megcup_score, open_patches, places, write_patches
-from rawkit.__main__ import main
+from rawkit.cli.main import main
 from rawkit.nn.networks import Baseline
 from rawkit.nn.weights import save_model
 

@@ -9,9 +9,9 @@ import pytest
 from notebook_runs import run, run_in_turn
 
 from rawkit import open_patches, places, write_patches
+from rawkit.cli.pages import NOTEBOOKS
 from rawkit.nn.networks import Baseline
 from rawkit.nn.weights import save_model
-from rawkit.report.execution import NOTEBOOKS
 from rawkit.synth import write_dataset
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))

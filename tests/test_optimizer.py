@@ -3,7 +3,7 @@ import megengine.optimizer
 import numpy as np
 import pytest
 
-from rawkit.nn.optimizer import FlatAdam
+from rawkit.training.optimizer import FlatAdam
 
 SHAPES = (3, 2, 3, 3), (1, 3, 1, 1), (5,)
 

@@ -10,7 +10,7 @@ import tifffile
 from photo_files import make_photo
 
 from rawkit import open_patches, write_patches
-from rawkit.__main__ import main
+from rawkit.cli.main import main
 from rawkit.nn import Baseline, save_model
 from rawkit.photo import is_photo, read_photo, reading, write_dng
 from rawkit.photo import tags as t

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from rawkit.__main__ import main
-from rawkit.nn import pretraining
-from rawkit.nn.pretraining import pretrain, pretrain_release
+from rawkit.cli.main import main
 from rawkit.nn.weights import load_model
+from rawkit.training import release
+from rawkit.training.release import pretrain, pretrain_release
 
 
 @pytest.fixture(autouse=True)
 def few_patches(monkeypatch):
-    monkeypatch.setattr(pretraining, "VALIDATION_PATCHES", 2)
+    monkeypatch.setattr(release, "VALIDATION_PATCHES", 2)
 
 
 @pytest.mark.parametrize("network", ["BlindUNet", "Baseline"])
@@ -40,8 +40,8 @@ def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
 
 
 def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
-    stages = [dict(stage, steps=1, crop=48) for stage in pretraining.RELEASE]
-    monkeypatch.setattr(pretraining, "RELEASE", stages)
+    stages = [dict(stage, steps=1, crop=48) for stage in release.RELEASE]
+    monkeypatch.setattr(release, "RELEASE", stages)
     path, _ = pretrain_release(tmp_path, scenes=3)
     model, meta = load_model(path)
     assert model.config == {"views": 2} and meta["steps"] == len(stages)

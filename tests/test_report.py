@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from rawkit import places, write_patches
-from rawkit.report import execution, run_notebooks, write_index
+from rawkit.cli import pages
+from rawkit.cli.index import write_index
+from rawkit.cli.pages import run_notebooks
 
 
 def png(colour):
@@ -104,12 +106,12 @@ def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, monkeypatch, t
     for name in ("01_first", "my_network"):
         cells = [nbformat.v4.new_markdown_cell("# " + name), nbformat.v4.new_code_cell("6 * 7")]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), str(folder / (name + ".ipynb")))
-    monkeypatch.setattr(execution, "NOTEBOOKS", folder)
+    monkeypatch.setattr(pages, "NOTEBOOKS", folder)
     assert [page.name for page in run_notebooks(["my_network"])] == ["my_network.html"]
     index = (outputs / "report" / "index.html").read_text(encoding="utf-8")
     assert "my_network.html" in index and "<b>my_network (my_network)</b>" in index
     assert [page.name for page in run_notebooks()] == ["01_first.html"]
-    assert execution._find(["1"]) == [folder / "01_first.ipynb"]
+    assert pages._find(["1"]) == [folder / "01_first.ipynb"]
 
 
 def test_a_photograph_leads_to_its_dng(outputs):
@@ -125,7 +127,7 @@ def test_a_photograph_leads_to_its_dng(outputs):
 def test_a_page_leads_to_pages():
     text = "[next](03_it.ipynb), [elsewhere](https://host/a.ipynb), [data](../data/README.md)"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
-    page = execution._to_html(notebook)
+    page = pages._to_html(notebook)
     assert 'href="03_it.html"' in page and 'href="https://host/a.ipynb"' in page
     assert page.count('href="index.html"') == 1
 

@@ -16,10 +16,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rawkit import doctor, open_patches
-from rawkit.nn.conv import path as conv_path
+from rawkit import open_patches
+from rawkit.cli import doctor
+from rawkit.cli.pages import execute
+from rawkit.conv import backend
 from rawkit.places import ROOT, TEST_GT, TEST_INPUT
-from rawkit.report.execution import execute
 
 IN_VENV = Path(sys.prefix) == ROOT / ".venv"
 needs_venv = pytest.mark.skipif(not IN_VENV, reason="run.py would set up another environment")
@@ -261,7 +262,7 @@ def test_the_doctor_reads_the_photograph(tmp_path, monkeypatch):
 def test_the_doctor_knows_every_setting_and_what_to_do_about_it(monkeypatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"RAWKIT_[A-Z]+", text)) <= set(doctor.SETTINGS)
-    assert doctor.CONVOLUTIONS == conv_path.PATHS
+    assert doctor.CONVOLUTIONS == backend.PATHS
     monkeypatch.setenv("RAWKIT_CONV", "native")
     found, advice = doctor.check_networks()
     assert "native" in found and advice.endswith("unset RAWKIT_CONV")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rawkit import open_patches, places, write_patches
+from rawkit.cli.submission import check_submission, write_submission
 from rawkit.nn import SHIPPED, load_model, to_uint16
-from rawkit.submission import check_submission, write_submission
 
 NOISY = places.ROOT / "data" / places.TEST_INPUT
 GT = places.ROOT / "data" / places.TEST_GT

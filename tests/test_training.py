@@ -7,19 +7,13 @@ import numpy as np
 import pytest
 
 from rawkit import normalized_l1
-from rawkit.nn import (
-    TrainingDiverged,
-    archive,
-    l1_loss,
-    score_loss,
-    train,
-    write_log,
-)
-from rawkit.nn.batches import PairBatches
+from rawkit.nn import archive
 from rawkit.nn.networks import Baseline
-from rawkit.nn.training import TrainingStopped
 from rawkit.nn.weights import get_weights, save_model
 from rawkit.places import atomic_file
+from rawkit.training import TrainingDiverged, l1_loss, score_loss, train, write_log
+from rawkit.training.batches import PairBatches
+from rawkit.training.loop import TrainingStopped
 
 
 @pytest.fixture

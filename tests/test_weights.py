@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from rawkit import write_patches
-from rawkit.__main__ import main
-from rawkit.nn import Baseline, load_model, predict, register, save_model, train
-from rawkit.nn.batches import PairBatches
+from rawkit.cli.main import main
+from rawkit.conv import Conv2d
+from rawkit.nn import Baseline, load_model, predict, register, save_model
+from rawkit.nn.definitions import run_definition
 from rawkit.nn.networks import NETWORKS
-from rawkit.nn.weights import get_weights
+from rawkit.nn.weights import get_weights, sha256
 from rawkit.places import ROOT
+from rawkit.training import train
+from rawkit.training.batches import PairBatches
 
 CODE = '''
 import math
@@ -23,7 +26,7 @@ import megengine.functional as F
 import megengine.module as M
 import numpy as np
 
-from rawkit.nn.conv import Conv2d
+from rawkit.conv import Conv2d
 
 WIDTH = 6
 UNUSED = np.zeros(3)
@@ -102,6 +105,12 @@ def test_a_plain_module_trains_and_comes_back_by_its_code(mine, tmp_path, bayer,
     np.testing.assert_array_equal(predict(again, bayer), predict(model, bayer))
     code = path.with_suffix(".py").read_text()
     assert "UNUSED = np.zeros" not in code and "WIDTH = 6" in code
+
+
+def test_code_written_before_the_layers_moved_still_runs(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from rawkit.nn.conv import Conv2d as Conv2d\n")
+    assert run_definition(path, "Conv2d", sha256(path)) is Conv2d
 
 
 def test_no_code_runs_unless_asked_for_and_unchanged(mine, tmp_path):

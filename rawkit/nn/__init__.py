@@ -1,12 +1,10 @@
-"""Networks, on MegEngine: their layers and weights, training and prediction.
+"""Networks, on MegEngine: their layers and weights, prediction and scores.
 
-`networks` holds the two that come with the suite, `training` the loop, `prediction` the
-way from patches to patches, `conv/` the layers that are fast on a CPU.
+`networks` holds the two that come with the suite, `prediction` the way from patches to
+patches, `weights` their files, `evaluation` the way to a score.
 """
 
-from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
-from .batches import PairBatches, SyntheticBatches
-from .device import on_gpu
+from ..conv.device import on_gpu  # isort: split  # MegEngine starts here, before the rest needs it
 from .evaluation import (
     has_test_gt,
     open_scoring_pairs,
@@ -14,8 +12,7 @@ from .evaluation import (
     score_networks,
     score_table,
 )
-from .identity import run_identity
-from .losses import l1_loss, score_loss
+from .machine import describe_setup
 from .networks import (
     NETWORKS,
     PARAMETER_BUDGET,
@@ -26,8 +23,5 @@ from .networks import (
     measure,
     register,
 )
-from .optimizer import cosine_decay, linear_decay
 from .prediction import denoise, denoise_batches, predict, to_uint16
-from .setup import describe_setup
-from .training import History, TrainingDiverged, train, write_log
 from .weights import SHIPPED, SHIPPED_BASELINE, find_weights, load_model, save_model

@@ -13,6 +13,7 @@ import sys
 import types
 from pathlib import Path
 
+from .. import conv
 from ..places import atomic_file
 from .archive import sha256
 
@@ -76,6 +77,7 @@ def run_definition(path, name, digest):
         )
     module = types.ModuleType("rawkit_definition_%s" % path.stem)
     module.__file__ = str(path)
+    sys.modules.setdefault("rawkit.nn.conv", conv)  # its name in files written before
     sys.modules[module.__name__] = module  # where `inspect` looks for a class's source
     try:
         exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))

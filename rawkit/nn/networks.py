@@ -14,8 +14,8 @@ import megengine.module as M
 import numpy as np
 
 from ..bayer import SCALE, pack_bayer, unpack_bayer
+from ..conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
 from ..noise import NEAR_WHITE, estimate_blind, gat, greens_elsewhere, inverse_gat
-from .conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
 
 PARAMETER_BUDGET = 100000  # the competition's limit
 # Deviations of the noise above all neighbours: from here on a pixel is taken for hot.  4, 6

@@ -25,7 +25,7 @@ kept.round({"cpu_seconds": 1, "score": 3}).to_csv(%r, index=False)
 def main():
     import nbformat
 
-    from rawkit.report.execution import NOTEBOOKS, execute
+    from rawkit.cli.pages import NOTEBOOKS, execute
 
     notebook = nbformat.read(str(NOTEBOOKS / "04_network_for_unknown_sensors.ipynb"), as_version=4)
     at = next(i for i, cell in enumerate(notebook.cells) if "recorded.groupby(" in cell.source)

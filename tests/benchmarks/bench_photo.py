@@ -26,7 +26,7 @@ from rawkit.synth.procedural import procedural_scene
 RUN = """
 import resource, sys, time
 began = time.perf_counter()
-from rawkit.__main__ import main
+from rawkit.cli.main import main
 status = main(["denoise"] + sys.argv[1:])
 used = resource.getrusage(resource.RUSAGE_SELF)
 numbers = time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024

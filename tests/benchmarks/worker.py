@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from rawkit import open_patches
-from rawkit.nn.batches import PairBatches
+from rawkit.training.batches import PairBatches
 
 # The U-Net, one line a layer.  "c" is a convolution of kernel k and stride s, "d" a
 # depthwise one, "u" an up-sampling one; "a" a LeakyReLU(0.125); "(" keeps the value,
@@ -67,9 +67,10 @@ def megengine_variant(variant, network):
     import megengine.functional as F
     import megengine.module as M
 
+    from rawkit import conv
     from rawkit.bayer import pack_bayer, unpack_bayer
-    from rawkit.nn import conv, l1_loss
-    from rawkit.nn.optimizer import FlatAdam
+    from rawkit.training import l1_loss
+    from rawkit.training.optimizer import FlatAdam
 
     stock = variant.startswith("stock")
     conv.set_conv_path("native" if stock else "onednn")

@@ -23,7 +23,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rawkit import places, report, write_patches
+from rawkit import places, write_patches
+from rawkit.cli import pages
+from rawkit.cli.index import write_index
 from rawkit.view import compare
 
 HERE = Path(__file__).parent
@@ -278,8 +280,8 @@ def test_report_drags_without_a_server(folder, environment, drive, monkeypatch):
     for name in ("PYTHONPATH", "IPYTHONDIR"):
         monkeypatch.setenv(name, environment[name])
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(folder))
-    monkeypatch.setattr(report.execution, "NOTEBOOKS", folder)
-    (page,) = report.run_notebooks()
+    monkeypatch.setattr(pages, "NOTEBOOKS", folder)
+    (page,) = pages.run_notebooks()
     assert "Explorer of 3 patches (model)" in page.read_text()
     check_slider(drive(page.as_uri()))
 
@@ -295,7 +297,7 @@ def index(monkeypatch, tmp_path):
     (tmp_path / "out" / "submit" / "card.json").write_text('{"held_out_score": 9.5}')
     monkeypatch.setenv("RAWKIT_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "out"))
-    return report.write_index(), whole
+    return write_index(), whole
 
 
 def test_the_reports_first_page(index, drive):

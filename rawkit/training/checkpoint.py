@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..nn.archive import load_arrays, save_arrays
 from ..places import check_output, show_path
-from .archive import load_arrays, save_arrays
-from .identity import run_identity
+from .fingerprint import run_identity
 
 
 class Checkpoint:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..places import atomic_file, run_lock, show_path
 from .checkpoint import Checkpoint, check_state
-from .identity import describe_run
+from .fingerprint import describe_run
 from .losses import l1_loss
 from .optimizer import FlatAdam, linear_decay
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import __version__, places
+from .. import __version__, places
 
 try:
     from importlib import metadata
@@ -44,7 +44,7 @@ PACKAGES = (
     ("nbconvert", None, "the report"),
     ("rawpy", None, "optional: raw files of other kinds than plain DNG"),
 )
-CONVOLUTIONS = ("auto", "onednn", "native")  # as `rawkit.nn.conv` knows them
+CONVOLUTIONS = ("auto", "onednn", "native")  # as `rawkit.conv` knows them
 SETTINGS = ["RAWKIT_" + name for name in "DATA OUTPUTS RUN PHOTO CONV BROWSER CAMPAIGN".split()]
 VARIABLES = ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH")  # of other programs; change what runs
 MEMORY = 1.0  # GiB; the quick run of 02 took 0.42, the rest is for Jupyter and a browser
@@ -136,7 +136,7 @@ def check_memory():
 
 def check_dataset():
     """Which data the notebooks will use, why, and whether its files are whole."""
-    from .binio import PatchFile, open_pairs
+    from ..binio import PatchFile, open_pairs
 
     try:
         folder, reason = places.find_dataset()
@@ -203,7 +203,7 @@ def check_photo():
     if not photo:
         return "the sample (RAWKIT_PHOTO is not set)", None
     try:
-        from .photo import read_photo
+        from ..photo import read_photo
 
         read_photo(places.ROOT / Path(photo).expanduser())
     except (ImportError, OSError, ValueError) as error:

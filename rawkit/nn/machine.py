@@ -5,8 +5,8 @@ import platform
 import megengine
 import numpy as np
 
-from .conv import conv_path
-from .device import on_gpu
+from ..conv import conv_path
+from ..conv.device import on_gpu
 
 
 def describe_setup():

@@ -10,18 +10,18 @@ import megengine
 import numpy as np
 
 from ..binio import PATCH_SIZE, open_pairs
+from ..conv.device import NO_GPU, without_lines
+from ..nn.archive import load_arrays
+from ..nn.networks import NETWORKS, Stabilised
+from ..nn.prediction import denoise
+from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, atomic_file, check_output, show_path
 from ..score import megcup_score
 from ..synth import clean_patches, get_recipe, write_dataset
-from .archive import load_arrays
 from .batches import SyntheticBatches, check_crop
-from .device import NO_GPU, without_lines
+from .loop import train, write_log
 from .losses import score_loss
-from .networks import NETWORKS, Stabilised
 from .optimizer import cosine_decay
-from .prediction import denoise
-from .training import train, write_log
-from .weights import save_model, set_weights
 
 SCENES_SEED = 11
 VALIDATION_SEED = 5
@@ -81,7 +81,7 @@ def pretrain(
     -------
     path : Path
         The weights, `NETWORK.npz`.
-    history : rawkit.nn.History
+    history : rawkit.training.History
         Scores are the mean over the validation sets.
 
     Raises
@@ -166,7 +166,7 @@ def pretrain_release(folder, scenes=2400):
     -------
     path : Path
         The weights.
-    history : rawkit.nn.History
+    history : rawkit.training.History
         Of the last stage.
 
     Raises

@@ -11,10 +11,10 @@ import megengine.module as M
 from megengine.autodiff import Function
 from megengine.core._imperative_rt import core2
 
+from .backend import path_on
 from .gradients import slow_gradients
 from .graph import Symbol, Tape, Unsupported
 from .library import OneDNNError
-from .path import path_on
 from .plan import Plan
 from .threads import tame_polling
 

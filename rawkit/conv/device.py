@@ -1,6 +1,6 @@
 """MegEngine, started once and quietly, on a GPU if there is one and else on the CPU.
 
-`rawkit.nn` imports this before anything that needs MegEngine.
+`rawkit.conv` imports this before anything that needs MegEngine.
 """
 
 import contextlib

@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from ..device import NO_GPU, without_lines
+from .device import NO_GPU, without_lines
 
 
 def usable_cores():

@@ -12,7 +12,7 @@ from collections import namedtuple
 
 import megengine
 
-from .. import device
+from . import device
 from .library import PACKAGE, load_library
 
 PATHS = ("auto", "onednn", "native")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .binio import PatchFile, write_patches
-from .nn import denoise_batches
-from .noise import estimate_blind, line_variance
+from ..binio import PatchFile, write_patches
+from ..nn import denoise_batches
+from ..noise import estimate_blind, line_variance
 
 BLOCK = 16  # pixels; means over so many hardly feel the noise
 CLEARLY = 0.05  # by so much another input must correlate better, to be called a mix-up

@@ -20,8 +20,10 @@ import numpy as np
 from ..places import check_whole
 
 # Of rawkit, what makes a number; that files and fast layers are handled otherwise does not.
-FOLLOWED = tuple("rawkit.nn." + name for name in ("networks", "losses", "optimizer", "batches"))
-FOLLOWED += ("rawkit.bayer", "rawkit.noise", "rawkit.synth")
+FOLLOWED = tuple("rawkit.training." + name for name in ("losses", "optimizer", "batches"))
+FOLLOWED += ("rawkit.nn.networks", "rawkit.bayer", "rawkit.noise", "rawkit.synth")
+# what moved keeps the name that it had: a run that began before goes on
+FORMERLY = (("rawkit.training.", "rawkit.nn."), ("rawkit.conv", "rawkit.nn.conv"))
 LIBRARIES = ("stdlib", "purelib", "platlib")
 LIBRARIES = tuple(os.path.realpath(sysconfig.get_paths()[name]) for name in LIBRARIES)
 
@@ -87,7 +89,7 @@ def _describe(thing, seen):
     if isinstance(thing, megengine.Tensor):
         return _array(thing.numpy())
     if isinstance(thing, types.ModuleType):
-        return "module " + thing.__name__
+        return "module " + _former(thing.__name__)
     if id(thing) in seen:  # code may call itself
         return "again %d" % seen[id(thing)][0]
     seen[id(thing)] = len(seen), thing  # kept alive, so that no other takes its id
@@ -134,6 +136,7 @@ def _parts(thing):
     if isinstance(thing, property):
         return "property", [thing.fget]
     name = "%s.%s" % (getattr(thing, "__module__", None), getattr(thing, "__qualname__", ""))
+    name = _former(name)
     if isinstance(thing, types.FunctionType):
         return name, _function(thing) if _is_followed(thing) else None
     if isinstance(thing, type):
@@ -144,6 +147,13 @@ def _parts(thing):
     if callable(thing) and not _is_followed(kind):  # a library's own function
         return name if hasattr(thing, "__qualname__") else kind.__qualname__, None
     return kind.__qualname__, [kind, getattr(thing, "__dict__", {})]
+
+
+def _former(name):
+    for now, before in FORMERLY:
+        if name.startswith(now):
+            return before + name[len(now) :]
+    return name
 
 
 def _function(function):
