@@ -9,7 +9,7 @@ from .checking import find_violation
 from .clipping import find_clip, flatten
 from .defects import find_defects
 from .dng import check_dng, write_dng
-from .frame import from_rggb, to_rggb
+from .frame import CELL, from_rggb, to_rggb
 from .measuring import measure_mosaic, plain_noise, strengthen
 from .reading import read_photo
 
@@ -27,7 +27,7 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     photo : Photo
     model : a network of `rawkit`, in evaluation mode
     strength : float, 0-2
-        1 removes all noise that the network finds, 0 leaves the frame untouched; between
+        1 removes all noise that the network finds and the frame bears (`choose_share`), 0 leaves the frame untouched; between
         them noise is mixed back evenly.  Above 1 the noise is taken to be so many times as
         strong as was measured, for cameras that smooth it themselves.
     remove_hot_pixels : bool
@@ -53,7 +53,9 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     noisy = to_rggb(flat)
     noise = measure_mosaic(noisy)
     defects, repaired = _set_aside(noisy, noise)
-    from .tiles import denoise_mosaic  # MegEngine takes seconds to load
+    # MegEngine takes seconds to load
+    from .risk import choose_share
+    from .tiles import denoise_mosaic
 
     keep = None if remove_hot_pixels else defects
     before = from_rggb(flat, repaired) if remove_hot_pixels else photo
@@ -61,9 +63,12 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     if noise.factor is not None or any(np.ptp(x) for x in noise.line):
         treatments.append(plain_noise(noise))
     for treatment in treatments:
-        treatment = strengthen(treatment, max(strength, 1.0))
+        if strength > 1:
+            treatment, share = strengthen(treatment, strength), np.ones(4)
+        else:
+            share = strength * choose_share(model, flat, repaired, treatment)
         clean = denoise_mosaic(model, repaired, treatment, progress)
-        clean = mix(repaired, clean, min(strength, 1.0))
+        clean = mix(repaired, clean, share)
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
         answer = answer._replace(white_level=photo.white_level)
         violation = find_violation(before, answer)
@@ -85,10 +90,17 @@ def _set_aside(noisy, noise):
     return unpack_bayer(where), unpack_bayer(repaired)
 
 
-def mix(noisy, clean, strength):
-    """Mix noise back: noisy + strength (clean - noisy); uses the memory of `clean`."""
+def mix(noisy, clean, share):
+    """Mix noise back: noisy + share (clean - noisy); uses the memory of `clean`.
+
+    Parameters
+    ----------
+    noisy, clean : arrays, shape (H, W), float32
+    share : array, shape (4,), of the planes R, Gr, Gb, B
+    """
     clean -= noisy
-    clean *= np.float32(strength)
+    for part, (y, x) in zip(share, CELL):
+        clean[y::2, x::2] *= np.float32(part)
     clean += noisy
     return clean
 
