@@ -23,8 +23,30 @@ def pairs(rng):
     return np.clip(noisy, 0, 65535).astype(np.uint16), gt.astype(np.uint16)
 
 
-def small_batches(pairs, **options):
-    return PairBatches(*pairs, batch_size=2, crop=16, **options)
+class Killed(BaseException):
+    pass
+
+
+def kill():
+    raise Killed
+
+
+class Batches(PairBatches):
+    """Like any others, but for what happens before the batch of that number."""
+
+    number, event = None, None
+
+    def __next__(self):
+        if self.number == 0:
+            self.event()
+        self.number = None if self.number is None else self.number - 1
+        return super().__next__()
+
+
+def small_batches(pairs, number=None, event=kill, **options):
+    batches = Batches(*pairs, batch_size=2, crop=16, **options)
+    batches.number, batches.event = number, event
+    return batches
 
 
 def new_model(seed=1):
@@ -46,25 +68,9 @@ def test_training_lowers_the_loss_and_repeats(pairs):
     assert losses[-10:].mean() < 0.7 * losses[:5].mean()
 
 
-class Killed(BaseException):
-    pass
-
-
-class MortalBatches(PairBatches):
-    """Like any others, but for the kill after so many."""
-
-    left = 5
-
-    def __next__(self):
-        if self.left == 0:
-            raise Killed
-        self.left -= 1
-        return super().__next__()
-
-
 def killed(path, pairs, steps=8, **options):
     """Train until step 5, and be killed there; every step but the last is on disk."""
-    batches = MortalBatches(*pairs, batch_size=2, crop=16, views=True)
+    batches = small_batches(pairs, 5, views=True)
     options = dict({"checkpoint": path, "checkpoint_seconds": 0}, **options)
     with pytest.raises(Killed):
         train(new_model(), batches, steps, **options)
@@ -189,14 +195,7 @@ def test_a_full_disk_at_a_checkpoint_does_not_end_the_training(tmp_path, pairs, 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_in_order(tmp_path, pairs, kind):
     path, before = tmp_path / "c.state", signal.getsignal(kind)
-
-    class Signalled(MortalBatches):
-        def __next__(self):
-            if self.left == 1:
-                os.kill(os.getpid(), kind)
-            return super().__next__()
-
-    batches = Signalled(*pairs, batch_size=2, crop=16, views=True)
+    batches = small_batches(pairs, 4, lambda: os.kill(os.getpid(), kind), views=True)
     with pytest.raises(TrainingStopped, match="after step 5 of 8; .*c.state is kept") as caught:
         train(new_model(), batches, 8, checkpoint=path)
     assert caught.value.status == 128 + kind

@@ -1,6 +1,5 @@
 """A training's state on disk: the newest, the one before it, and other runs' beside them."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -65,7 +64,7 @@ class Checkpoint:
                     "%s: found an archive of another kind, expected a checkpoint or no file"
                     % show_path(path)
                 )
-            if _text(meta["settings"]) == _text(self.settings):
+            if meta["settings"] == self.settings:
                 # what another run set aside may be newer than what it left
                 if mine is None or len(arrays["losses"]) > len(mine[0]["losses"]):
                     mine = arrays, meta
@@ -110,10 +109,6 @@ def check_state(path, arrays, meta, size, steps):
     fits &= isinstance(meta.get("seconds"), (int, float)) and isinstance(meta.get("scores"), list)
     if not fits:
         raise ValueError("%s: found a damaged state, expected one of this run" % show_path(path))
-
-
-def _text(settings):
-    return json.dumps(settings, sort_keys=True)
 
 
 def _say(text):

@@ -106,14 +106,13 @@ def train(
             stack.enter_context(run_lock(checkpoint))
             settings = describe_run(
                 network=model,
-                config=getattr(model, "config", None),
                 steps=steps,
                 learning_rate=learning_rate,
                 loss=loss,
                 schedule=schedule,
                 ema_decay=ema_decay,
                 clip_norm=clip_norm,
-                batches=batches.settings,
+                batches=[type(batches), batches.settings],
             )
             run.resume(Checkpoint(checkpoint, settings), steps)
         start = len(run.losses)
