@@ -113,7 +113,7 @@ def _inside(thing):
             for name in _global_names(thing.__code__)
             if name in thing.__globals__
         }
-        cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
+        cells = [cell.cell_contents for cell in thing.__closure__ or ()]
         return [thing.__code__, thing.__defaults__, thing.__kwdefaults__, cells, around]
     if isinstance(thing, type):  # its other members with __ say where it was written
         members = {
@@ -129,13 +129,6 @@ def _inside(thing):
     if isinstance(parts, str):  # a library's function, which may hold one of ours
         parts = [parts, getattr(thing, "__wrapped__", None)]
     return [list(part) if isinstance(part, Iterator) else part for part in parts]
-
-
-def _is_filled(cell):
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:  # its variable has no value yet
-        return False
 
 
 def _global_names(code):
