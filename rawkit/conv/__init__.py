@@ -6,17 +6,8 @@ Below: `graph` records, `plan` and `primitives` prepare, `workspace` runs, `libr
 """
 
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
-from .backend import ConvPath, conv_path, set_conv_path
+from .backend import conv_path
 from .fusion import fused
 from .layers import Conv2d, ConvTranspose2d, LeakyReLU, ReLU
 
-__all__ = [
-    "Conv2d",
-    "ConvPath",
-    "ConvTranspose2d",
-    "LeakyReLU",
-    "ReLU",
-    "conv_path",
-    "fused",
-    "set_conv_path",
-]
+__all__ = ["Conv2d", "ConvTranspose2d", "LeakyReLU", "ReLU", "conv_path", "fused"]
