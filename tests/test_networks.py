@@ -28,8 +28,8 @@ def test_the_baseline_has_the_published_names_shapes_and_budget(baseline):
     widths = (4, 50, 50, 50, 50, 50, 4)
     expected = {}
     for i, (before, after) in enumerate(zip(widths, widths[1:]), start=1):
-        expected["conv%d.0.weight" % i] = (after, before, 3, 3)
-        expected["conv%d.0.bias" % i] = (1, after, 1, 1)
+        expected[f"conv{i}.0.weight"] = (after, before, 3, 3)
+        expected[f"conv{i}.0.bias"] = (1, after, 1, 1)
     assert {name: t.shape for name, t in baseline.named_parameters()} == expected
     assert count_parameters(baseline) == 93854
 
@@ -47,9 +47,7 @@ def published_forward(weights, bayer, output_activation):
     x = megengine.Tensor(bayer).reshape(n, h // 2, 2, w // 2, 2).transpose(0, 2, 4, 1, 3)
     x = x.reshape(n, 4, h // 2, w // 2)
     for i in range(1, 7):
-        weight, bias = (
-            megengine.Tensor(weights["conv%d.0.%s" % (i, k)]) for k in ("weight", "bias")
-        )
+        weight, bias = (megengine.Tensor(weights[f"conv{i}.0.{k}"]) for k in ("weight", "bias"))
         x = F.conv2d(x, weight, bias, padding=1)
         if i < 6 or output_activation:
             x = F.leaky_relu(x, 0.125)
@@ -76,7 +74,7 @@ def test_the_layers_one_by_one_give_the_same(baseline, rng):
     bayer = megengine.Tensor(rng.random((1, 1, 16, 16), dtype=np.float32))
     x = pack_bayer(bayer[:, 0])
     for i in range(1, 7):
-        x = getattr(baseline, "conv%d" % i)(x)
+        x = getattr(baseline, f"conv{i}")(x)
     np.testing.assert_allclose(unpack_bayer(x).numpy(), baseline(bayer).numpy()[:, 0], atol=1e-6)
 
 
@@ -193,7 +191,7 @@ def test_the_unet_treats_each_image_alone(rng):
 
 
 def test_another_phase_than_rggb_is_told_of(rng):
-    colour = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
-    bayer = rng.normal(colour, np.sqrt(20 * colour), (1, 64, 64)).round()
+    color = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
+    bayer = rng.normal(color, np.sqrt(20 * color), (1, 64, 64)).round()
     with pytest.warns(UserWarning, match="1 of 1 mosaics have their greens"):
         predict(BlindUNet(2), np.roll(bayer, 1, axis=2))

@@ -236,7 +236,7 @@ def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path, pairs):
 def test_a_full_disk_at_a_checkpoint_does_not_end_the_training(tmp_path, pairs, capfd, monkeypatch):
     class Full(atomic_file):
         def __enter__(self):
-            raise OSError("%s: found no room" % self.path)
+            raise OSError(f"{self.path}: found no room")
 
     monkeypatch.setattr(tensor_files, "atomic_file", Full)
     found = whole(pairs, checkpoint=tmp_path / "c.state", checkpoint_seconds=0)

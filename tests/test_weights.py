@@ -164,7 +164,7 @@ def test_a_network_of_ones_own_needs_its_definition_beside_it(code, tmp_path):
     model = import_network(code, "Mine")()
     with pytest.raises(ValueError, match="w: found Mine, a network that is not .* definition="):
         save_model(tmp_path / "w", model)
-    with pytest.raises(ValueError, match="mine.py: found no such file beside .*w, expected"):
+    with pytest.raises(ValueError, match="mine.py: found no such file next to .*w, expected"):
         save_model(tmp_path / "elsewhere" / "w", model, code)
     assert sorted(tmp_path.iterdir()) == [code]
 
@@ -177,7 +177,7 @@ def test_the_command_runs_code_where_it_is_told_to(code, tmp_path, bayer, capsys
     for source, out in ((noisy, "out.bin"), (sample, "out.dng")):
         words = ["denoise", source, tmp_path / out, "--weights", weights]
         assert main([str(word) for word in words]) == 2
-        assert "expected permission to run mine.py beside it" in capsys.readouterr().err
+        assert "expected permission to run mine.py next to it" in capsys.readouterr().err
         assert main([str(word) for word in words + ["--run-code"]]) == 0
         assert (tmp_path / out).is_file()
 

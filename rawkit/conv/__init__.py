@@ -1,7 +1,7 @@
 """Convolutions that are fast on a CPU, through oneDNN, and MegEngine's own on a GPU.
 
-`layers` holds the layers, `fusion` what makes them one step, `backend` the choice between the two,
-`device` starts MegEngine.
+`layers` holds the layers, `fusion` combines them into one step, `backend` chooses between the two
+libraries, `device` starts MegEngine.
 Below: `graph` records, `plan` and `primitives` prepare, `workspace` runs, `library` binds oneDNN.
 """
 

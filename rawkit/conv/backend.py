@@ -1,7 +1,7 @@
-"""Which way convolutions are computed, and why.
+"""How convolutions are computed, and why.
 
-* "onednn": on the oneDNN library, activations kept in its own layout;
-* "native": on MegEngine's operators, always on a GPU, and where oneDNN cannot be loaded.
+* "onednn": by the oneDNN library, with activations in its own layout;
+* "native": by MegEngine's operators: always on a GPU, and where oneDNN cannot be loaded.
 
 The environment variable RAWKIT_CONV chooses one: auto (the default), onednn, native.
 """
@@ -20,7 +20,7 @@ ConvPath = namedtuple("ConvPath", "name reason")
 
 
 def conv_path():
-    """Which way convolutions are computed on the default device, and why.
+    """How convolutions are computed on the default device, and why.
 
     Returns
     -------
@@ -50,5 +50,5 @@ def path_on(where):
     return ConvPath(
         "native",
         "slow: MegEngine alone trains 30 to 60 times as long on a CPU; "
-        f"`pip install {PACKAGE} threadpoolctl joblib` cures it on Linux x86-64; {problem}",
+        f"`pip install {PACKAGE} threadpoolctl joblib` helps on Linux x86-64; {problem}",
     )

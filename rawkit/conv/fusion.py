@@ -25,21 +25,20 @@ logging.getLogger("megbrain").addFilter(lambda record: not _recording)
 def fused(x, *modules):
     """Run modules one after the other, as one step where that is faster.
 
-    What is made of this room's `Conv2d`, `ConvTranspose2d`, `LeakyReLU` and `ReLU`,
-    of `M.Sequential`, and of + between values of one shape becomes one step on
-    oneDNN.  With any other operation in it, the layers run one by one.
+    `Conv2d`, `ConvTranspose2d`, `LeakyReLU` and `ReLU` of this package, `M.Sequential`, and
+    additions of values of one shape become one step on oneDNN.  If there is any other operation,
+    the layers run one by one.
 
-    Same weights, input, machine and number of threads give the same result and the
-    same gradients, bit for bit.  Another number of threads (OMP_NUM_THREADS, the
-    cores that the process may use), another instruction set or version of oneDNN,
-    the native path, and another batch or crop size change the order in which
-    numbers are added, and with it the last digits.
+    The same weights, input, machine and number of threads give the same result and gradients,
+    bit for bit.  Another number of threads (OMP_NUM_THREADS, the cores that the process may use),
+    instruction set, version of oneDNN, batch or crop size, and the native path change the order
+    in which numbers are added, and with it the last digits.
 
     Parameters
     ----------
     x : tensor, shape (N, C, H, W), float32
     *modules : modules, or functions of one value
-        They may be called twice: once to be recorded, and once more if they hold
+        They may be called twice: once to be recorded, and once more if they contain
         something that cannot be.
 
     Returns
@@ -79,7 +78,7 @@ def _silence():
 
 
 def run_layer(x, layer):
-    """What one layer makes of a tensor, on oneDNN; None where only MegEngine computes it.
+    """Compute one layer on oneDNN; None where only MegEngine can.
 
     Raises
     ------
@@ -101,7 +100,7 @@ def _computable(x):
 
 
 def _hooked(modules):
-    """Whether someone wants to see what happens inside."""
+    """Whether hooks want to see what happens inside."""
     owners = [getattr(module, "__self__", module) for module in modules]
     return any(
         part._forward_hooks or part._forward_pre_hooks

@@ -1,9 +1,8 @@
-"""A network's forward pass, written down once as a small graph.
+"""A network's forward pass, recorded once as a small graph.
 
-Modules are called with a `Symbol` in the tensor's place.  It knows its shape,
-can be added to another, and notes every layer on its `Tape`.  What comes out
-is a tuple of `Conv`, `Act` and `Add` nodes: plain data that a plan is made
-from, and the key under which the plan is kept.
+Modules are called with a `Symbol` in place of a tensor.  It knows its shape, can be added to
+another, and notes every layer on its `Tape`.  The result is a tuple of `Conv`, `Act` and `Add`
+nodes: plain data from which a plan is made, and the key under which the plan is kept.
 """
 
 from collections import namedtuple
@@ -21,10 +20,10 @@ class Unsupported(Exception):
 
 
 class Symbol:
-    """What stands for a tensor while a forward pass is recorded.
+    """Stands for a tensor while a forward pass is recorded.
 
-    Whatever else a tensor can do ends in an exception here, so that nothing is
-    recorded that is not what happens to a tensor.
+    Whatever else a tensor can do raises an exception, so that nothing is recorded that differs
+    from what happens to a tensor.
     """
 
     def __init__(self, tape, value, shape):
@@ -71,7 +70,7 @@ class Tape:
         return self._known[key]
 
     def conv(self, module, x, transposed=False):
-        """Note a convolution, after checking everything that it depends on."""
+        """Record a convolution, after checking everything that it depends on."""
         out = conv_shape(module, x.shape, transposed)
         node = Conv(
             x.value,
@@ -87,7 +86,7 @@ class Tape:
         return self._append(node, out)
 
     def act(self, x, slope):
-        if not 0 <= slope < float("inf"):  # the sign of the output is no more that of the input
+        if not 0 <= slope < float("inf"):  # the output's sign is no longer the input's
             raise Unsupported(f"a leaky ReLU of slope {slope}")
         return self._append(Act(x.value, float(slope)), x.shape)
 

@@ -1,4 +1,4 @@
-"""How many threads to use, and keeping idle ones from eating the processor."""
+"""How many threads to use, and how to keep idle ones from taking the processor."""
 
 import os
 

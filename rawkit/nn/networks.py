@@ -197,14 +197,14 @@ def _saturated(packed):
 class BlindUNet(Stabilised):
     """Our network: a small U-Net of depthwise and 1x1 layers on stabilised planes.
 
-    95,444 parameters, 12.4 thousand multiply-adds per pixel of the mosaic: it looks at
-    each mosaic twice, the second time turned by 180 degrees, and averages.  What it sees
-    then is a Bayer mosaic again, moved by one pixel, so the two errors differ.
+    95,444 parameters, 6.2 thousand multiply-adds per pixel of the mosaic and view.
 
     Parameters
     ----------
     views : 1 or 2
-        1 is the network of the first release, at half the cost.
+        With 2, as in the weights of the suite, it looks at each mosaic twice, the second time
+        turned by 180 degrees, and averages.  What it sees then is a Bayer mosaic again, moved
+        by one pixel, so the two errors differ.
 
     References
     ----------

@@ -77,21 +77,21 @@ def save_model(path, model, definition=None, **meta):
     Raises
     ------
     ValueError
-        If such a network comes without a definition, or it does not lie beside the weights.
+        If such a network comes without a definition, or it does not lie next to the weights.
     """
     network, path = type(model), Path(path)
     if definition is not None:
         definition = Path(definition)
         if not definition.is_file() or definition.resolve().parent != path.resolve().parent:
             raise ValueError(
-                f"{definition}: found no such file beside {path}, expected the definition of "
+                f"{definition}: found no such file next to {path}, expected the definition of "
                 f"{network.__name__} in the same folder"
             )
         meta["definition"] = {"file": definition.name, "sha256": sha256(definition)}
     elif NETWORKS.get(network.__name__) is not network:
         raise ValueError(
             f"{path}: found {network.__name__}, a network that is not the suite's, expected "
-            "definition=, the .py file beside the weights that holds its class"
+            "definition=, the .py file next to the weights that holds its class"
         )
     meta.update(
         network=network.__name__,
@@ -110,7 +110,7 @@ def load_model(path, network=None, run_code=False):
     path : str or Path
         A safetensors file; or, for one more release, an .npz file of an earlier version.
     network : type, optional
-        The network's class.  None takes the file beside the weights that defines it, if the
+        The network's class.  None takes the file next to the weights that defines it, if the
         weights name one, and else the suite's network of that name.
     run_code : bool
         Whether that file may be run; its name is printed first.  Only for files of your own.
@@ -156,7 +156,7 @@ def _find_network(path, meta, run_code):
     file = path.parent / Path(str(code.get("file"))).name
     if not run_code:
         raise ValueError(
-            f"{path}: found network {name!r}, expected permission to run {file.name} beside it, "
+            f"{path}: found network {name!r}, expected permission to run {file.name} next to it, "
             "which defines it: --run-code, or run_code=True"
         )
     if not file.is_file():

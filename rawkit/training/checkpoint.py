@@ -1,4 +1,4 @@
-"""A training's state on disk: the newest, the one before it, and other runs' beside them."""
+"""A training's state on disk: the newest, the one before it, and those of other runs."""
 
 import os
 import sys

@@ -37,7 +37,7 @@ RELEASE = (
     {"steps": 3500, "seed": 4, "crop": 128, "views": 2},
     {"steps": 6000, "seed": 5, "crop": 128, "views": 2},
 )
-# scenes of three kinds take turns, white ones grey, each with its kind of sensors
+# scenes of three kinds take turns, each with its kind of sensors; what is white stays gray
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
 
