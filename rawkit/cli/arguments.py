@@ -73,7 +73,7 @@ def make_parser():
         "--learning-rate", metavar="R", type=float, help="default: 2e-3; with --start 5e-4"
     )
     train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
-    train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 2")
+    train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 1")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
