@@ -232,7 +232,9 @@ def check_output(path, source=None, overwrite=True):
     if exists and source is not None and path.resolve() == Path(source).resolve():
         raise ValueError("%s: found the input itself, expected another name" % path)
     if exists and not overwrite:
-        raise FileExistsError("%s: found a file, expected none: choose another name" % path)
+        raise FileExistsError(
+            f"{path}: found a file, expected none: choose another name or overwrite it"
+        )
 
 
 @contextlib.contextmanager

@@ -123,17 +123,6 @@ def test_reading_a_gigabyte_holds_none_of_it(tmp_path):
     assert grown < 50, "%d MiB" % grown
 
 
-def test_a_file_that_shrinks_while_it_is_read_is_named(tmp_path, patches):
-    path = write_patches(tmp_path / "a.bin", patches)
-    file = binio.PatchFile(path)
-    np.testing.assert_array_equal(file[1:], patches[1:])
-    np.testing.assert_array_equal(list(file), patches)
-    os.truncate(str(path), binio.PATCH_BYTES)
-    np.testing.assert_array_equal(file[0], patches[0])
-    with pytest.raises(ValueError, match="a.bin: found that it has shrunk"):
-        file[2]
-
-
 @pytest.mark.parametrize("reader", ["training", "scenes", "prediction", "score", "identity"])
 def test_a_memory_map_that_shrinks_is_an_error_and_not_the_end(tmp_path, patches, reader):
     path = write_patches(tmp_path / "a.bin", patches)

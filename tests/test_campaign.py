@@ -18,7 +18,7 @@ import pytest
 from photo_files import compress, make_photo
 from PIL import Image
 
-from rawkit import binio, open_patches, places, write_patches
+from rawkit import open_patches, places, write_patches
 from rawkit.cli.submission import check_submission
 from rawkit.nn import Baseline, load_model, save_model
 from rawkit.nn.archive import load_arrays, save_arrays
@@ -292,7 +292,7 @@ def readers(folder):
     yield "z.npz", (folder / "small.npz").read_bytes(), load_arrays
     yield "true_parameters.csv", truth, lambda path: read_parameters(path.parent, "x")
     yield "p.bin", patch, lambda path: check_submission(path, folder / "p.bin")
-    yield "s.bin", patch, lambda path: megcup_score(binio.PatchFile(path), open_patches(path))
+    yield "s.bin", patch, lambda path: megcup_score(open_patches(path), open_patches(path))
     yield scenes.name, scenes.read_bytes(), lambda path: _scenes(path.parent, 2)
     mosaic = np.random.default_rng(0).integers(512, 16383, (48, 64), dtype=np.uint16)
     photo = write_dng(folder / "plain.dng", make_photo(mosaic))

@@ -117,20 +117,6 @@ def test_info_tells_what_is_there(capsys, files):
     assert "competition_test_gt.0.2.bin: 16 patches" in out
 
 
-def test_a_frame_that_could_be_patches_is_told_of(capsys, files):
-    """3072 x 4096 pixels are as many bytes as 192 patches."""
-    scene = open_patches(places.ROOT / "data" / places.TEST_INPUT)[:12]
-    scene.reshape(3, 4, 256, 256).swapaxes(1, 2).tofile(str(files / "frame.bin"))  # 768 x 1024
-    warning = "frame.bin: found what looks like a camera's whole frame, expected patches"
-    assert main(["info", str(files / "frame.bin")]) == 0
-    assert warning in capsys.readouterr().err
-    command = ["denoise", files / "frame.bin", files / "o.bin", "--weights", files / "w.npz"]
-    assert main([str(a) for a in command]) == 0
-    assert warning in capsys.readouterr().err
-    assert main(["info", str(places.ROOT / "data")]) == 0
-    assert capsys.readouterr().err == ""
-
-
 def test_faults_are_named(capsys, files, patches):
     (files / "short.bin").write_bytes(bytes(1000))
     write_patches(files / "two.bin", patches[:2])

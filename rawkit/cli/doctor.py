@@ -136,12 +136,12 @@ def check_memory():
 
 def check_dataset():
     """Which data the notebooks will use, why, and whether its files are whole."""
-    from ..binio import PatchFile, open_pairs
+    from ..binio import open_pairs, open_patches
 
     try:
         folder, reason = places.find_dataset()
         names = [name for name in places.NAMES if (folder / name).is_file()]
-        sizes = [len(PatchFile(folder / name)) for name in names]
+        sizes = [len(open_patches(folder / name)) for name in names]
         for noisy, gt in places.GT_OF.items():
             if noisy in names and gt in names:
                 open_pairs(folder, noisy)

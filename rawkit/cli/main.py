@@ -3,61 +3,19 @@
 import os
 import signal
 import sys
-from contextlib import contextmanager
 
 from .arguments import make_parser
+from .denoise import denoise, is_photo_file
 
 # what `train` lets one choose; a release has its own
 STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
 
 
-def _is_photo(path):
-    """Whether a path holds a photograph and not patches; what is not there is neither."""
-    from ..photo.reading import ENDINGS, is_photo
-
-    if not path.exists():
-        raise FileNotFoundError("%s: found no file, expected patches or a raw photograph" % path)
-    if not path.is_file():
-        return False
-    if path.suffix.lower() in ENDINGS and not is_photo(path):
-        raise ValueError(
-            "%s: found %d bytes that are no raw photograph, expected one, as the ending says"
-            % (path, path.stat().st_size)
-        )
-    return is_photo(path)
-
-
-@contextmanager
-def _tell_overwrite():
-    """Name the option to whom a file is in the way."""
-    try:
-        yield
-    except FileExistsError as error:
-        raise FileExistsError("%s, or --overwrite" % error) from None
-
-
-def _sample(patches):
-    """Patches that tell the kind of a file: 64 to 127 of many; a gigabyte need not be read."""
-    return patches[:: max(1, len(patches) // 64)]
-
-
-def _warn_of_frame(path, sample):
-    """Say so where a frame of the right size was taken for patches."""
-    from ..binio import looks_like_frame
-
-    if looks_like_frame(sample):
-        print(
-            "rawkit: warning: %s: found what looks like a camera's whole frame, expected patches; "
-            "denoise the camera's raw file itself, as a photograph" % path,
-            file=sys.stderr,
-        )
-
-
 def _info(args):
-    from ..binio import PatchFile, open_pairs
+    from ..binio import open_pairs, open_patches
     from ..places import GT_OF, NAMES
 
-    if _is_photo(args.path):
+    if is_photo_file(args.path):
         from ..photo import describe, read_photo
 
         print("%s\n  %s" % (args.path, "\n  ".join(describe(read_photo(args.path)))))
@@ -71,25 +29,24 @@ def _info(args):
             )
     else:
         paths = [args.path]
-    opened = {path.name: PatchFile(path) for path in paths}
+    opened = {path.name: open_patches(path) for path in paths}
     for name, patches in opened.items():
         print(
             "%s: %d patches of %d x %d uint16, %.1f MiB"
             % ((name, len(patches)) + patches.shape[1:] + (len(patches) / 8,))
         )
-        sample = _sample(patches)
+        sample = patches[:: max(1, len(patches) // 64)]  # a gigabyte need not be read
         print(
             "  sampled %d patches: min %d, mean %.1f, max %d DN"
             % (len(sample), sample.min(), sample.mean(), sample.max())
         )
-        _warn_of_frame(name, sample)
     for noisy, gt in GT_OF.items():
         if noisy in opened and gt in opened:
             open_pairs(args.path, noisy)  # names a difference in number
 
 
 def _score(args):
-    from ..binio import PatchFile
+    from ..binio import open_patches
     from ..places import GT_OF
     from ..score import megcup_score
 
@@ -100,7 +57,7 @@ def _score(args):
             % (args.pred, args.gt, " or ".join(GT_OF.values())),
             file=sys.stderr,
         )
-    pred, gt = PatchFile(args.pred), PatchFile(args.gt)
+    pred, gt = open_patches(args.pred), open_patches(args.gt)
     if len(pred) != len(gt):
         raise ValueError(
             "%s: found %d patches, expected %d as in %s" % (args.pred, len(pred), len(gt), args.gt)
@@ -111,59 +68,6 @@ def _score(args):
         raise ValueError("%s against %s: %s" % (args.pred, args.gt, error)) from None
     print("%d patches of %s, against the ground truth %s" % (len(pred), args.pred, args.gt))
     print("score %.4f" % score)
-
-
-def _denoise(args):
-    from ..binio import PatchFile
-    from ..places import check_output
-
-    if args.run_code and not args.weights:
-        raise ValueError("--run-code: found no --weights, beside which the code would lie")
-    if _is_photo(args.noisy):
-        return _denoise_photo(args)
-    if args.strength is not None or args.remove_hot_pixels:
-        raise ValueError(
-            "%s: found a file of patches, expected a raw photograph for --strength and "
-            "--remove-hot-pixels" % args.noisy
-        )
-    if args.noisy.is_dir():
-        raise ValueError(
-            "%s: found a folder, expected a file of patches or a raw photograph: take its files "
-            "one by one" % args.noisy
-        )
-    if args.out.suffix.lower() == ".dng":
-        raise ValueError(
-            "%s: found no raw photograph, expected one to write %s; of patches, the answer is a "
-            ".bin file" % (args.noisy, args.out)
-        )
-    patches = PatchFile(args.noisy)  # before MegEngine, which takes seconds to load
-    with _tell_overwrite():
-        check_output(args.out, args.noisy, args.overwrite)
-    _warn_of_frame(args.noisy, _sample(patches))
-    from ..nn import SHIPPED, load_model
-    from .submission import write_submission
-
-    model, _ = load_model(args.weights or SHIPPED, run_code=args.run_code)
-    write_submission(model, args.noisy, args.out, args.self_ensemble, progress=True)
-    print("%s: %d patches" % (args.out, len(patches)))
-
-
-def _denoise_photo(args):
-    from ..photo import denoise_file
-
-    if args.self_ensemble:
-        raise ValueError("%s: found a photograph, --self-ensemble is for patches" % args.noisy)
-    if args.overwrite:
-        raise ValueError(
-            "%s: found a photograph, --overwrite is for patches: choose another name than %s"
-            % (args.noisy, args.out)
-        )
-    strength = 1.0 if args.strength is None else args.strength
-    photo = denoise_file(
-        args.noisy, args.out, args.weights, strength, args.remove_hot_pixels, args.run_code
-    )
-    lost = "; not kept: %s" % ", ".join(photo.notes) if photo.notes else ""
-    print("%s: %d x %d pixels%s" % ((args.out,) + photo.mosaic.shape[::-1] + (lost,)))
 
 
 def _check(args):
@@ -181,7 +85,7 @@ def _synth(args):
 
     from ..synth import write_dataset
 
-    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar, _tell_overwrite():
+    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar:
         paths = write_dataset(
             args.folder,
             args.train,
@@ -288,7 +192,7 @@ def main(arguments=None):
     commands = {
         "info": _info,
         "score": _score,
-        "denoise": _denoise,
+        "denoise": denoise,
         "check": _check,
         "synth": _synth,
         "notebooks": _notebooks,

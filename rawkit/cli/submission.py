@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..binio import PatchFile, write_patches
+from ..binio import open_patches, write_patches
 from ..nn import denoise_batches
 from ..noise import estimate_blind, line_variance
 
@@ -35,7 +35,7 @@ def write_submission(model, noisy_path, result_path, self_ensemble=False, progre
         As `open_patches` and `write_patches`; nothing is left behind.
     """
     # file -> patches: (N, 256, 256) uint16 in DN; nothing is read yet
-    noisy = PatchFile(noisy_path)
+    noisy = open_patches(noisy_path)
     # patches -> 0-1 -> network -> DN -> clipped, rounded: a batch at a time
     batches = denoise_batches(model, noisy, self_ensemble=self_ensemble, progress=progress)
     # -> file: beside its place, and under its name when it is complete
@@ -62,7 +62,7 @@ def check_submission(result_path, noisy_path):
         that is constant or a copy of its input, values in 0-1 instead of DN, or
         patches that belong to other inputs.
     """
-    result, noisy = PatchFile(result_path), PatchFile(noisy_path)
+    result, noisy = open_patches(result_path), open_patches(noisy_path)
     if len(result) != len(noisy):
         raise ValueError(
             "%s: found %d patches, expected %d as in %s"
