@@ -73,7 +73,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, patches):
 
 def test_an_unwritable_folder_is_named(tmp_path, patches):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match="result.bin: found a folder that cannot be written"):
+    with pytest.raises(OSError, match="file: found a folder that cannot be written"):
         write_patches(tmp_path / "file" / "result.bin", patches)
 
 
