@@ -27,12 +27,12 @@ os.environ.setdefault("MGE_FASTRUN_CACHE_TYPE", "MEMORY")
 try:
     import megengine
 except ImportError as error:
-    if ".so" in str(error):
-        raise ImportError(
-            "MegEngine lacks a library of the system: %s; on Debian or Ubuntu, "
-            "sudo apt-get install libgl1 libglib2.0-0 brings it" % error
-        ) from None
-    raise
+    if "cannot open shared object" not in str(error):  # such as too little address space
+        raise
+    raise ImportError(
+        f"MegEngine lacks a library of the system: {error}; on Debian or Ubuntu, "
+        "sudo apt-get install libgl1 libglib2.0-0 brings it"
+    ) from None
 
 # it warns of the setting above, through this logger
 logging.getLogger("megbrain").addFilter(lambda record: "with spin of 1" not in record.getMessage())
@@ -65,9 +65,16 @@ def without_lines(phrases):
 
 
 # The first tensor, and the first question about GPUs, look for CUDA.
-with without_lines(NO_GPU):
-    megengine.Tensor(0.0).numpy()
-    _HAS_CUDA = megengine.is_cuda_available()
+try:
+    with without_lines(NO_GPU):
+        megengine.Tensor(0.0).numpy()
+        _HAS_CUDA = megengine.is_cuda_available()
+except RuntimeError as error:
+    _device = os.environ.get("MGE_DEFAULT_DEVICE", "its default device")
+    _lines = [line for line in str(error).splitlines() if "extra message" in line] or ["no reason"]
+    raise ImportError(
+        f"MegEngine does not start on {_device}: {_lines[0]}; unset MGE_DEFAULT_DEVICE, or try cpu0"
+    ) from None
 
 
 def on_gpu():
