@@ -159,6 +159,15 @@ def test_raw_files_are_no_photographs(tmp_path):
     assert len(lines) == 3 and all("found a raw file" in line for line in lines)
 
 
+def test_only_photographs_are_read(photo_folder, monkeypatch):
+    """A folder of photographs may hold videos, too, of gigabytes."""
+    (photo_folder / "video.mp4").write_bytes(b"")
+    (photo_folder / "notes.txt").write_bytes(b"")
+    found = sum((sources.photo_files(split, photo_folder) for split in sources.SPLITS), [])
+    assert {path.suffix for path in found} == {".png", ".jpg"}
+    assert len(found) == 5
+
+
 def test_own_photographs_are_split_and_used(photo_folder, tmp_path, capsys):
     groups = [sources.photo_files(split, photo_folder) for split in sources.SPLITS]
     assert sorted(sum(groups, [])) == sorted(photo_folder.iterdir())
