@@ -121,7 +121,7 @@ def jupyter_server(folder, environment):
     )
     address = "http://127.0.0.1:%d" % port
     try:
-        for _ in range(300):
+        for _ in range(1800):  # three minutes, on a busy machine
             assert process.poll() is None, (folder / "server.log").read_text()
             try:
                 urllib.request.urlopen("%s/api/status?token=%s" % (address, TOKEN), timeout=5)
