@@ -17,14 +17,14 @@ from rawkit.cli.index import write_index
 from rawkit.cli.pages import run_notebooks
 
 
-def png(colour):
+def png(color):
     file = io.BytesIO()
-    Image.new("RGB", (64, 32), colour).save(file, "png")
+    Image.new("RGB", (64, 32), color).save(file, "png")
     return base64.b64encode(file.getvalue()).decode()
 
 
-def shown(colour, **metadata):
-    output = nbformat.v4.new_output("display_data", {"image/png": png(colour)})
+def shown(color, **metadata):
+    output = nbformat.v4.new_output("display_data", {"image/png": png(color)})
     return nbformat.v4.new_code_cell("plot", outputs=[output], metadata=metadata)
 
 
@@ -49,7 +49,7 @@ def page_of(outputs, *cells):
     return write_index().read_text(encoding="utf-8")
 
 
-def colour_of(page):
+def color_of(page):
     (coded,) = re.findall("data:image/webp;base64,([^\"']*)", page)
     return Image.open(io.BytesIO(base64.b64decode(coded))).convert("RGB").getpixel((9, 9))
 
@@ -72,8 +72,8 @@ def test_a_notebook_that_stopped_says_so(outputs):
 
 
 def test_the_picture_is_the_last_or_the_cover(outputs):
-    assert colour_of(page_of(outputs, shown("red"), shown("blue")))[2] > 250
-    assert colour_of(page_of(outputs, shown("red", tags=["cover"]), shown("blue")))[0] > 250
+    assert color_of(page_of(outputs, shown("red"), shown("blue")))[2] > 250
+    assert color_of(page_of(outputs, shown("red", tags=["cover"]), shown("blue")))[0] > 250
 
 
 def test_the_submission_is_told_in_words(outputs, monkeypatch, tmp_path):

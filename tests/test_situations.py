@@ -58,7 +58,7 @@ SHELLS = {
     "uv frozen": {"UV_FROZEN": "1", "UV_EXCLUDE_NEWER": "2020-01-01", "UV_NO_SYNC": "1"},
     "an active environment": {"VIRTUAL_ENV": "/nowhere", "CONDA_PREFIX": "/nowhere"},
     "no home": {"HOME": NOWHERE},
-    "locale C, optimised": dict(POSIX, PYTHONOPTIMIZE="2", PYTHONWARNINGS="error"),
+    "locale C, optimized": dict(POSIX, PYTHONOPTIMIZE="2", PYTHONWARNINGS="error"),
 }
 
 

@@ -62,15 +62,15 @@ def read_parameters(folder, name):
     if not path.is_file():
         return None
     if path.stat().st_size > MAX_CSV:
-        raise ValueError("%s: found more than %d bytes, expected a table" % (path, MAX_CSV))
+        raise ValueError(f"{path}: found more than {MAX_CSV} bytes, expected a table")
     try:
         table = pandas.read_csv(str(path))[CSV_FIELDS]
         numbers = [field for field in CSV_FIELDS if field not in ("file", "source")]
         table = table.astype(dict.fromkeys(numbers, float))
     except (ValueError, KeyError, TypeError, OverflowError) as error:
+        reason = (str(error).splitlines() or ["unreadable"])[0]
         raise ValueError(
-            "%s: found no such table (%s), expected columns %s"
-            % (path, (str(error).splitlines() or ["unreadable"])[0], ", ".join(CSV_FIELDS))
+            f"{path}: found no such table ({reason}), expected columns {', '.join(CSV_FIELDS)}"
         ) from None
     table = table[table["file"] == name].reset_index(drop=True)
     return table if len(table) else None
@@ -99,9 +99,9 @@ def make_pair(split, seed, index, photographs, recipe):
     sensor = random_sensor(rng, recipe)
     noisy, gt = expose(clean.mosaic, sensor, rng)
     slopes, dark = plane_noise(sensor)
-    values = [index, clean.source, "%.3f" % clean.blur, sensor.bits, "%.2f" % sensor.black_level]
-    values += [sensor.white_level] + ["%.6g" % x for x in list(slopes) + list(dark)]
-    values += ["%.6g" % sensor.row_noise, "%.3g" % sensor.hot_pixels]
+    values = [index, clean.source, f"{clean.blur:.3f}", sensor.bits, f"{sensor.black_level:.2f}"]
+    values += [sensor.white_level] + [f"{x:.6g}" for x in list(slopes) + list(dark)]
+    values += [f"{sensor.row_noise:.6g}", f"{sensor.hot_pixels:.3g}"]
     return noisy, gt, dict(zip(CSV_FIELDS[1:], values))
 
 
@@ -146,16 +146,16 @@ def _photographs(split, recipe, folder):
     if not photographs:
         place = folder or "the bundled photographs"
         raise ValueError(
-            "%s: found no usable photograph of the split %r, to which a checksum sends one of "
-            "ten (train: eight); expected at least one: add photographs, or choose "
-            "another train split or test split" % (place, split)
+            f"{place}: found no usable photograph of the split {split!r}, to which a checksum "
+            "sends one of ten (train: eight); expected at least one JPEG, PNG, TIFF, BMP or WebP: "
+            "add photographs, or choose another train split or test split"
         )
     return photographs
 
 
 def _check_count(name, value, low):
     if int(value) != value or value < low:
-        raise ValueError("found %s %r, expected a whole number of at least %d" % (name, value, low))
+        raise ValueError(f"found {name} {value!r}, expected a whole number of at least {low}")
 
 
 def clean_patches(

@@ -17,7 +17,7 @@ PROCEDURAL_STREAM = {"train": 1, "validation": 2, "test": 3}
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")  # of photographs
 
-Photo = namedtuple("Photo", "package file split licence")
+Photo = namedtuple("Photo", "package file split license")
 
 # Bundled with scikit-image and scikit-learn; nothing is copied or downloaded.
 PHOTOS = (

@@ -309,7 +309,7 @@ def test_the_reports_first_page(index, drive):
     assert found["mouse"] == pytest.approx([1 / 4, 2 / 3], abs=0.003)
 
 
-def test_fingers_paging_keys_forced_colours_and_a_telephones_width(index, drive):
+def test_fingers_paging_keys_forced_colors_and_a_telephones_width(index, drive):
     path, _ = index
     path.write_text(path.read_text() + "<div style='height: 2000px'></div>")
     found = drive(path.as_uri(), details=True)
