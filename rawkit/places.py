@@ -218,7 +218,7 @@ def run_lock(path):
     Parameters
     ----------
     path : str or Path
-        What the run writes.  A hidden file beside it is locked.
+        What the run writes.  A hidden file beside it is locked, and says by whom.
 
     Raises
     ------
@@ -231,14 +231,17 @@ def run_lock(path):
     check_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     note = path.with_name(f".{path.name}.lock")
+    owner = note.read_text().strip() if note.is_file() else ""
     lock = filelock.FileLock(str(note), timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
         raise OSError(
-            f"{path}: found another run at work on it, expected none: wait for it or stop it"
+            f"{path}: found another run at work on it ({owner}), expected none: wait for it or "
+            "stop it"
         ) from None
     try:
+        note.write_text(f"process {os.getpid()}")
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -250,6 +250,7 @@ def train_in_child(folder, kill_on=None, delay=0.0):
     return lines
 
 
+@pytest.mark.slow
 def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
     for folder in (tmp_path / "whole", tmp_path / "killed"):
         gt = np.random.default_rng(1).integers(0, 65536, (4, 256, 256), dtype=np.uint16)

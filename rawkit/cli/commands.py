@@ -118,13 +118,14 @@ def notebooks(args):
     """Run the notebooks and make the pages."""
     from ..places import check_folder, find_dataset, outputs_folder, show_path
     from . import doctor
-    from .pages import run_notebooks
 
     # a typo is said at once, and costs no page of an earlier run
     find_dataset()
     doctor.check_settings()
     doctor.check_photo()
     check_folder(outputs_folder())
+    from .pages import run_notebooks
+
     pages = run_notebooks(args.names, args.save)
     result = outputs_folder() / "submit" / "result.bin"
     if result.is_file() and any("submission" in page.stem for page in pages):
