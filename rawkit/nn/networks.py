@@ -111,6 +111,8 @@ class Stabilised(M.Module):
         line : tensor, shape (N, 2), float32, or None
             Slope (DN) and intercept (DN**2) of the noise variance over the mean,
             where they are known; None estimates them, which needs 48 x 48 pixels.
+            Or shape (N, 2, ...), where ... broadcasts against packed planes: lines of
+            each plane, or of each pixel.
 
         Returns
         -------
@@ -120,7 +122,9 @@ class Stabilised(M.Module):
         told = 1.0
         if line is None:
             line, told = _ask_noise(bayer.numpy()[:, 0] * np.float32(SCALE))
-        line = [line[:, i].reshape(-1, 1, 1, 1) for i in range(2)]
+        line = [line[:, i] for i in range(2)]
+        if line[0].ndim == 1:
+            line = [x.reshape(-1, 1, 1, 1) for x in line]
         aside, calm = _set_aside(packed, *line)
         stable = gat(calm, *line, xp=F)
         stays, clipped = F.maximum(aside, 1 - told), _saturated(packed)
