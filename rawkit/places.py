@@ -241,7 +241,8 @@ def run_lock(path):
             "stop it"
         ) from None
     try:
-        note.write_text(f"process {os.getpid()}")
+        with contextlib.suppress(OSError):  # on a full disk it holds without the note
+            note.write_text(f"process {os.getpid()}")
         yield
     finally:
         with contextlib.suppress(OSError):
