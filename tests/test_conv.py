@@ -197,6 +197,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     assert first.hex() == other.stdout.decode().split()[-1]
 
 
+@pytest.mark.slow
 def test_agrees_with_float64_on_older_processors():
     env = dict(os.environ, ONEDNN_MAX_CPU_ISA="AVX2")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]

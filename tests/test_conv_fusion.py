@@ -259,6 +259,7 @@ def anonymous_memory():
         return next(int(line.split()[1]) / 1024 for line in file if line.startswith("RssAnon"))
 
 
+@pytest.mark.slow
 def test_memory_stays_flat():
     use("onednn")
     net, rng = Skips(16), np.random.default_rng(0)

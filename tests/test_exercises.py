@@ -20,6 +20,8 @@ from rawkit.noise import estimate_blind, estimate_pairs, line_variance
 from rawkit.places import ROOT
 from rawkit.synth import write_dataset
 
+pytestmark = pytest.mark.slow
+
 
 class Exercise(NamedTuple):
     notebook: str

@@ -72,7 +72,7 @@ def test_a_typo_costs_no_page_of_an_earlier_run(name, value, told, tmp_path, mon
 def test_outputs_cannot_go_into_a_file(place, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / place))
     (tmp_path / "file").write_bytes(b"")
-    told = "%s: found a place that cannot be written" % (tmp_path / place)
+    told = f"{tmp_path / place}: found a folder that cannot be written"
     assert told in fails(capsys, "notebooks", "01")
 
 
@@ -121,26 +121,6 @@ def test_info_tells_what_is_there(capsys, files):
     out = capsys.readouterr().out
     assert "competition_train_input.0.2.bin: 32 patches" in out
     assert "competition_test_gt.0.2.bin: 16 patches" in out
-
-
-def test_a_frame_that_could_be_patches_is_told_of(capsys, files):
-    """3072 x 4096 pixels are as many bytes as 192 patches."""
-    scene = open_patches(places.ROOT / "data" / places.TEST_INPUT)[:12]
-    scene.reshape(3, 4, 256, 256).swapaxes(1, 2).tofile(str(files / "frame.bin"))  # 768 x 1024
-    warning = "frame.bin: found what looks like a camera's whole frame, expected patches"
-    assert main(["info", str(files / "frame.bin")]) == 0
-    assert warning in capsys.readouterr().err
-    command = [
-        "denoise",
-        files / "frame.bin",
-        files / "o.bin",
-        "--weights",
-        files / "weights",
-    ]
-    assert main([str(a) for a in command]) == 0
-    assert warning in capsys.readouterr().err
-    assert main(["info", str(places.ROOT / "data")]) == 0
-    assert capsys.readouterr().err == ""
 
 
 def test_faults_are_named(capsys, files, patches):
@@ -199,26 +179,61 @@ def shell(line):
 
 
 @pytest.mark.parametrize(
-    "line",
+    "line, expected",
     [
-        "rawkit info data | true; exit ${PIPESTATUS[0]}",
-        "rawkit info data > /dev/null 2>&-",
-        "rawkit info data >&- 2>&- <&-",
+        ("rawkit info data | true; exit ${PIPESTATUS[0]}", (0, "")),
+        ("rawkit info data > /dev/null 2>&-", (0, "")),
+        ("rawkit info data >&- 2>&- <&-", (0, "")),
+        ("rawkit --help > /dev/full", (2, "rawkit: No space left on device\n")),
+        ("rawkit info data > /dev/full", (2, "rawkit info: No space left on device\n")),
+        ("PYTHONWARNINGS=error rawkit info data > /dev/null", (0, "")),
     ],
 )
-def test_gone_readers_and_closed_streams_are_no_failures(line):
-    assert shell(line) == (0, "")
+def test_streams_of_any_kind_end_in_a_status_and_a_line(line, expected):
+    assert shell(line) == expected
 
 
-def test_ctrl_c_ends_quietly_with_its_status(tmp_path):
-    command = [sys.executable, "-m", "rawkit", "synth", str(tmp_path), "--train", "4000"]
-    child = subprocess.Popen(command, cwd=str(places.ROOT), stderr=subprocess.PIPE)
-    while not list(tmp_path.glob(".competition*")):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_quietly_with_its_status(number, tmp_path):
+    child = start("synth", tmp_path, "--train", 4000)
+    while not list(tmp_path.glob(".rawkit-*")):
         time.sleep(0.1)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate()
-    assert child.returncode == 128 + signal.SIGINT
-    assert b"Traceback" not in err and os.listdir(str(tmp_path)) == []
+    child.send_signal(number)
+    assert child.communicate()[1].decode().count("Traceback") == 0
+    assert child.returncode == 128 + number
+    assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("module", ["numpy", "megengine"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_modules_are_imported_is_quiet_too(module, number, files, tmp_path):
+    """Also where the module makes an error of its own of it."""
+    code = f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\n    os.getpid()\n"
+    code += "except KeyboardInterrupt:\n    raise AttributeError\n"
+    (tmp_path / (module + ".py")).write_text(code)
+    child = start("denoise", files / "noisy.bin", files / "out.bin", PYTHONPATH=tmp_path)
+    assert child.communicate()[1] == b""
+    assert child.returncode == 128 + number
+
+
+def start(*arguments, **variables):
+    """Start a command in a process whose signals are not ignored, as they are under nohup."""
+    changes = {name: str(value) for name, value in variables.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "rawkit"] + [str(a) for a in arguments],
+        cwd=str(places.ROOT),
+        env=dict(os.environ, **changes),
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def test_a_full_disk_is_told_on_a_line_of_its_own(files, tmp_path):
+    """And not behind the progress bar."""
+    command = f"denoise {files}/noisy.bin {tmp_path}/o.bin --weights {files}/weights"
+    status, errors = shell(f"ulimit -f 100; rawkit {command}")
+    last = errors.replace("\r", "\n").splitlines()[-1]
+    assert (status, last[:15]) == (2, "rawkit denoise:") and "o.bin: found no room" in last
 
 
 def test_swapped_files_are_asked_after(capsys):

@@ -1,4 +1,4 @@
-"""The notebooks under other settings than those of their committed outputs.
+"""The notebooks under other settings than those of their committed outputs: the second tier.
 
 Each runs here on its own, in a fresh kernel, with an outputs folder of its own.
 """
@@ -66,6 +66,7 @@ DATASETS = {  # pairs to train on, test inputs
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, name):
     """In full on another dataset, then on small ones without the test patches' gt."""
@@ -145,6 +146,7 @@ class Broken(Darker):
 """
 
 
+@pytest.mark.slow
 def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_path):
     folder = tmp_path / "out" / "weights"
     folder.mkdir(parents=True)
@@ -167,6 +169,7 @@ def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_pa
     assert open_patches(tmp_path / "out" / "submit" / "result.bin").shape == (4, 256, 256)
 
 
+@pytest.mark.slow
 def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     """Run 05 as it would be there: no variable set, its folders present."""
     for name in ("RAWKIT_DATA", "RAWKIT_OUTPUTS"):
@@ -182,6 +185,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     assert len(open_patches(places / "workspace" / "submit" / "result.bin")) == 4
 
 
+@pytest.mark.slow
 def test_05_without_weights_says_which_notebook_to_run(settings, tmp_path):
     hide = "import pathlib, rawkit.nn.weights as w\n"
     hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"

@@ -11,7 +11,6 @@ from rawkit.nn import tensor_files
 from rawkit.nn.networks import Baseline
 from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.nn.weights import get_weights, save_model
-from rawkit.places import atomic_file
 from rawkit.training import (
     TrainingDiverged,
     TrainingStopped,
@@ -234,11 +233,10 @@ def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path, pairs):
 
 
 def test_a_full_disk_at_a_checkpoint_does_not_end_the_training(tmp_path, pairs, capfd, monkeypatch):
-    class Full(atomic_file):
-        def __enter__(self):
-            raise OSError(f"{self.path}: found no room")
+    def full(path):
+        raise OSError(f"{path}: found no room")
 
-    monkeypatch.setattr(tensor_files, "atomic_file", Full)
+    monkeypatch.setattr(tensor_files, "atomic_file", full)
     found = whole(pairs, checkpoint=tmp_path / "c.state", checkpoint_seconds=0)
     assert same(found, whole(pairs))
     err = capfd.readouterr().err

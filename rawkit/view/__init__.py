@@ -2,12 +2,12 @@
 
 from .explorer import Explorer, explore
 from .figures import (
-    COLOURS,
+    COLORS,
     error_map,
     log_ticks,
     paint_error,
     paint_residual,
-    plane_colours,
+    plane_colors,
     plot_comparison,
     residual_map,
     use_style,

@@ -1,7 +1,7 @@
 """Static figures and the one style of all plots in the suite.
 
-Colours: Okabe and Ito, "Color Universal Design", 2008 (told apart by colour-blind
-readers too); the error maps use matplotlib's "inferno", which also reads in grey.
+Colors: Okabe and Ito, "Color Universal Design", 2008 (told apart by color-blind
+readers too); the error maps use matplotlib's "inferno", which also reads in gray.
 """
 
 import sys
@@ -20,7 +20,7 @@ from .rendering import (
     render,
 )
 
-COLOURS = {
+COLORS = {
     "noisy": "#D55E00",
     "pred": "#0072B2",
     "gt": "#000000",
@@ -129,7 +129,7 @@ def paint_error(pred, gt, limit=ERROR_LIMIT):
 
 
 def paint_residual(noisy, pred, limit=RESIDUAL_LIMIT):
-    """`residual_map` as a picture: mid-grey is 0, black and white are -+`limit` sqrt(DN).
+    """`residual_map` as a picture: mid-gray is 0, black and white are -+`limit` sqrt(DN).
 
     Returns
     -------
@@ -189,10 +189,10 @@ def plot_comparison(
         pictures.append(residual_map(images[0], images[1]))
         names.append("removed")
         scale = {"cmap": "gray", "vmin": -RESIDUAL_LIMIT, "vmax": RESIDUAL_LIMIT}
-        unit = "%s \u2212 %s, \u221aDN" % tuple(labels[:2])
+        unit = f"{labels[0]} \u2212 {labels[1]}, \u221aDN"
     else:
         errors = [patch_error(image, images[2]) for image in images[:2]]
-        names = ["%s\nerror %.2f" % pair for pair in zip(names, errors)] + [labels[2]]
+        names = [f"{name}\nerror {error:.2f}" for name, error in zip(names, errors)] + [labels[2]]
         pictures.append(error_map(images[1], images[2]))
         names.append("error map")
         scale = {"cmap": "inferno", "vmin": 0, "vmax": ERROR_LIMIT}
@@ -238,13 +238,13 @@ def _draw_panels(pictures, names, window, scale, head):
                 axes.set_title(name, loc="left", fontsize=11, fontweight="normal")
                 frame = (start - 0.5, top - 0.5)
                 axes.add_patch(Rectangle(frame, size, size, fill=False, ec="w", lw=1.5))
-    below = "below: the framed part, %g\u00d7" % (panel / size)
+    below = f"below: the framed part, {panel / size:g}\u00d7"
     figure.text(left / WIDTH, (FOOT - 10) / height, below, va="center", fontsize=10)
     return figure, drawn
 
 
 def _draw_scale(figure, drawn, scale, unit):
-    """The colour bar of the last panel, below it."""
+    """The color bar of the last panel, below it."""
     height, last = DPI * figure.get_figheight(), figure.axes[-1].get_position()
     box = (last.x0 + 8 / WIDTH, (FOOT - 14) / height, last.width - 16 / WIDTH, 8 / height)
     bar = figure.colorbar(drawn, cax=figure.add_axes(box), orientation="horizontal")
@@ -257,13 +257,13 @@ def _draw_scale(figure, drawn, scale, unit):
 def _finding(before, after):
     change = 100 * (after / before - 1) if before else 0.0
     if change >= 0:
-        return "The error grew by %.0f %%" % change
-    return "Denoising removed %.0f %% of the error" % -change
+        return f"The error grew by {change:.0f} %"
+    return f"Denoising removed {-change:.0f} % of the error"
 
 
-def plane_colours():
-    """The colours of R, Gr, Gb, B in plots, in this order."""
-    return [COLOURS[plane] for plane in PLANES]
+def plane_colors():
+    """The colors of R, Gr, Gb, B in plots, in this order."""
+    return [COLORS[plane] for plane in PLANES]
 
 
 def log_ticks(*axes):
