@@ -5,7 +5,7 @@ from .clipping import find_clip
 from .denoising import denoise_file, denoise_photo
 from .describing import describe
 from .developing import choose_exposure, develop
-from .dng import to_srgb, write_dng
+from .dng import write_dng
 from .frame import Photo, active_view, from_rggb, to_rggb
 from .measuring import FrameNoise, measure_photo, noise_in_codes
 from .metadata import Metadata

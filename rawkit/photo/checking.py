@@ -73,5 +73,7 @@ def _systematic(phase, moves):
             mean = moved.flat[part].mean()
             error = np.sqrt(np.square(noise.flat[part]).sum()) / part.size
             if abs(mean) > error + CODE + share * light.flat[part].mean():
-                return f"{name} by {mean:+.1f} codes where the light is {light.flat[part].mean():.0f}"
+                return (
+                    f"{name} by {mean:+.1f} codes where the light is {light.flat[part].mean():.0f}"
+                )
     return None

@@ -27,9 +27,10 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     photo : Photo
     model : a network of `rawkit`, in evaluation mode
     strength : float, 0-2
-        1 removes all noise that the network finds and the frame bears (`choose_share`), 0 leaves the frame untouched; between
-        them noise is mixed back evenly.  Above 1 the noise is taken to be so many times as
-        strong as was measured, for cameras that smooth it themselves.
+        1 removes all noise that the network finds and the frame bears (`choose_share`), 0
+        leaves the frame untouched; between them noise is mixed back evenly.  Above 1 the
+        noise is taken to be so many times as strong as was measured, for cameras that
+        smooth it themselves.
     remove_hot_pixels : bool
         By default defects stay: a bright one may be a star.
     progress : function (done, total), optional

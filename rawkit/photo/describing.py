@@ -87,7 +87,7 @@ def _compare(measured, claimed):
     ratio = (claimed / max(measured, 1e-12)) ** 0.5
     if 1 / PROFILE_APART < ratio < PROFILE_APART:
         return []
-    return [f"  the file's own noise on mid grey is {ratio:.2g} times as strong as what is measured"]
+    return [f"  which on mid grey is {ratio:.2g} times as strong as what is measured"]
 
 
 def _differences(photo, noise):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from ..bayer import to_srgb
 from ..places import atomic_file, check_output
 from . import tags
 from .frame import CELL, active_view
@@ -61,32 +62,9 @@ def write_dng(path, photo, overwrite=False):
 
 
 def check_dng(path, source=None, overwrite=False):
-    """Say in time that a DNG could not be written.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where it is to go.
-    source : str or Path, optional
-        What it is made from.
-    overwrite : bool
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If the name does not end in .dng, or is the source's.
-    FileExistsError
-        If the file exists, and is not to be replaced.
-    """
+    """Say in time that a DNG could not be written; arguments and errors of `check_output`."""
     path = Path(path)
-    check_output(path, source)
-    if path.suffix.lower() != ".dng":
-        raise ValueError(f"{path}: found the ending {path.suffix!r}, expected .dng")
-    check_output(path, overwrite=overwrite)
+    check_output(path, source, overwrite, ending=".dng")
     return path
 
 
@@ -171,13 +149,6 @@ def camera_to_srgb(color_matrix):
     """
     to_camera = np.asarray(color_matrix) @ SRGB_TO_XYZ
     return np.linalg.inv(to_camera / to_camera.sum(1, keepdims=True))
-
-
-def to_srgb(light):
-    """Bend linear light by the sRGB curve: (...) float to uint8, clipped and rounded."""
-    light = np.clip(light, 0, 1)
-    bent = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.uint8(np.rint(255 * bent))
 
 
 # -- tags
