@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rawkit.synth import MIXED, expose, sensor
+from rawkit.synth import MIXED, expose, sensor, shot
 from rawkit.synth.expectation import expected_frame
 from rawkit.synth.optics import to_mosaic
 
@@ -35,8 +35,8 @@ def count_photons(scene, s, rng):
 
 
 def shoot(scene, s, rng):
-    electrons = sensor.add_noise(sensor.collect_electrons(scene, s), s, rng)
-    return sensor.convert(electrons, s, sensor.draw_banding(scene.shape, s, rng))
+    electrons = shot.add_noise(shot.collect_electrons(scene, s), s, rng)
+    return shot.convert(electrons, s, shot.draw_banding(scene.shape, s, rng))
 
 
 def ladder(rows=2048, width=8):

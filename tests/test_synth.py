@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rawkit import megcup_score, open_patches, places, synth
-from rawkit.synth import datasets, optics, photographs, sources
+from rawkit.synth import datasets, optics, patches, photographs, sources
 
 
 def read_table(folder):
@@ -49,7 +49,7 @@ def test_same_bytes_for_any_number_of_workers(dataset, tmp_path):
 def test_another_seed_split_or_index_gives_another_scene():
     first = {}
     for key in [("train", 0, 0), ("train", 0, 1), ("train", 1, 0), ("test", 0, 0)]:
-        noisy, _, _ = datasets.make_pair(*key, [], synth.MIXED)
+        noisy, _, _ = patches.make_pair(*key, [], synth.MIXED)
         first[noisy.tobytes()] = key
     assert len(first) == 4
 

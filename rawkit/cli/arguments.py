@@ -3,10 +3,6 @@
 import argparse
 from pathlib import Path
 
-SPLITS_HELP = (
-    "which scenes: train (default), on which the suite's networks learned; validation; test"
-)
-
 
 def make_parser():
     """Describe every command and its arguments.
@@ -28,6 +24,27 @@ def make_parser():
     score.add_argument("pred", metavar="PRED.bin", type=Path, help="what a network answered")
     score.add_argument("gt", metavar="GT.bin", type=Path, help="the clean patches")
 
+    _add_denoise(commands)
+
+    commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
+
+    check = commands.add_parser("check", help="whether a file can be the answer to a test input")
+    check.add_argument("result", metavar="RESULT.bin", type=Path, help="the answer")
+    check.add_argument("noisy", metavar="TEST.bin", type=Path, help="the test input it answers")
+
+    _add_synth(commands)
+
+    _add_train(commands)
+
+    notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
+    notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
+    notebooks.add_argument(
+        "--save", action="store_true", help="also keep the outputs in the notebooks themselves"
+    )
+    return parser
+
+
+def _add_denoise(commands):
     denoise = commands.add_parser(
         "denoise",
         help="denoise patches, or raw photographs",
@@ -64,14 +81,26 @@ def make_parser():
         "--remove-hot-pixels", action="store_true", help="photograph: also hot and dead pixels"
     )
 
-    commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
 
-    check = commands.add_parser("check", help="whether a file can be the answer to a test input")
-    check.add_argument("result", metavar="RESULT.bin", type=Path, help="the answer")
-    check.add_argument("noisy", metavar="TEST.bin", type=Path, help="the test input it answers")
+def _add_synth(commands):
+    synth = commands.add_parser("synth", help="write a synthetic dataset")
+    synth.add_argument("folder", metavar="FOLDER", type=Path)
+    synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs to train on")
+    synth.add_argument("--test", metavar="N", type=int, default=0, help="pairs to test on")
+    synth.add_argument("--seed", metavar="S", type=int, default=0, help="default: 0")
+    synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
+    synth.add_argument(
+        "--photos", metavar="FOLDER", type=Path, help="of JPEGs, PNGs; default: the bundled"
+    )
+    splits = "which scenes: train, on which the suite's networks learned, validation, or test"
+    for name in ("train", "test"):
+        words = f"{splits}; default: {name}"
+        synth.add_argument(f"--{name}-split", metavar="SPLIT", default=name, help=words)
+    synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
+    synth.add_argument("--overwrite", action="store_true", help="replace a dataset there")
 
-    _add_synth(commands)
 
+def _add_train(commands):
     train = commands.add_parser("train", help="train a network on synthetic data")
     train.add_argument(
         "network",
@@ -88,30 +117,3 @@ def make_parser():
     )
     train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
     train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 1")
-
-    notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
-    notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
-    notebooks.add_argument(
-        "--save", action="store_true", help="also keep the outputs in the notebooks themselves"
-    )
-    return parser
-
-
-def _add_synth(commands):
-    synth = commands.add_parser("synth", help="write a synthetic dataset")
-    synth.add_argument("folder", metavar="FOLDER", type=Path)
-    synth.add_argument(
-        "--train", metavar="N", type=int, default=0, help="pairs to train on; default: 0"
-    )
-    synth.add_argument(
-        "--test", metavar="N", type=int, default=0, help="pairs to test on; default: 0"
-    )
-    synth.add_argument("--seed", metavar="S", type=int, default=0, help="default: 0")
-    synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
-    synth.add_argument(
-        "--photos", metavar="FOLDER", type=Path, help="of JPEGs, PNGs; default: the bundled"
-    )
-    synth.add_argument("--train-split", metavar="SPLIT", default="train", help=SPLITS_HELP)
-    synth.add_argument("--test-split", metavar="SPLIT", default="test", help="default: test")
-    synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
-    synth.add_argument("--overwrite", action="store_true", help="replace a dataset there")

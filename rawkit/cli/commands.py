@@ -79,20 +79,9 @@ def synth(args):
 
     from ..synth import write_dataset
 
+    options = {name: value for name, value in vars(args).items() if name != "command"}
     with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar:
-        paths = write_dataset(
-            args.folder,
-            args.train,
-            args.test,
-            args.seed,
-            overwrite=args.overwrite,
-            workers=args.workers,
-            preset=args.preset,
-            photos=args.photos,
-            train_split=args.train_split,
-            test_split=args.test_split,
-            progress=lambda done, total: bar.update(),
-        )
+        paths = write_dataset(progress=lambda done, total: bar.update(), **options)
     print(*paths, sep="\n")
 
 

@@ -1,39 +1,21 @@
-"""Synthetic datasets in the competition's format, any number of pairs, seeded.
-
-Each patch has its own random stream (split, seed, index), so the files are the
-same for any number of workers.
-"""
+"""Synthetic datasets as files in the competition's format, any number of pairs, seeded."""
 
 import contextlib
-import multiprocessing
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from ..bayer import PLANES
-from ..binio import PATCH_SIZE
 from ..places import NAMES, TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT, atomic_file, run_lock
-from .photographs import usable_photographs
-from .pipeline import expose, make_mosaic
+from .patches import TRUTH_FIELDS, check_count, find_photographs, mapper, pair_task
 from .recipes import get_recipe
-from .sensor import plane_noise, random_sensor
-from .sources import photo_files, scene_rng
 
 CSV_NAME = "true_parameters.csv"
 FILES = NAMES + (CSV_NAME,)
 # a set in the making; whole, the old one still there; on its way to the old one's place
 DRAFT, COMPLETE, MOVING = ".rawkit-draft", ".rawkit-complete", ".rawkit-moving"
 MAX_CSV = 16 << 20  # bytes; the table of 9216 pairs has 2 million
-CSV_FIELDS = (
-    ["file", "index", "source", "blur_px", "bits", "black_level", "white_level"]
-    + ["shot_noise_" + plane for plane in PLANES]
-    + ["read_noise_var_" + plane for plane in PLANES]
-    + ["row_noise", "hot_pixels"]
-)
+CSV_FIELDS = ["file"] + TRUTH_FIELDS
 
 
 def read_parameters(folder, name):
@@ -74,125 +56,6 @@ def read_parameters(folder, name):
         ) from None
     table = table[table["file"] == name].reset_index(drop=True)
     return table if len(table) else None
-
-
-def make_pair(split, seed, index, photographs, recipe):
-    """Make one noisy patch and its ground truth.
-
-    Parameters
-    ----------
-    split : str
-        "train", "validation" or "test": where the scene comes from.
-    seed, index : int
-    photographs : list of Path
-        Of that split.
-    recipe : rawkit.synth.Recipe
-
-    Returns
-    -------
-    noisy, gt : ndarrays, shape (256, 256), uint16, DN
-    truth : dict
-        The row of the CSV, without "file".
-    """
-    rng = scene_rng(split, seed, index)
-    clean = make_mosaic(rng, recipe, photographs)
-    sensor = random_sensor(rng, recipe)
-    noisy, gt = expose(clean.mosaic, sensor, rng)
-    slopes, dark = plane_noise(sensor)
-    values = [index, clean.source, f"{clean.blur:.3f}", sensor.bits, f"{sensor.black_level:.2f}"]
-    values += [sensor.white_level] + [f"{x:.6g}" for x in list(slopes) + list(dark)]
-    values += [f"{sensor.row_noise:.6g}", f"{sensor.hot_pixels:.3g}"]
-    return noisy, gt, dict(zip(CSV_FIELDS[1:], values))
-
-
-def _pair_task(task):
-    return make_pair(*task)
-
-
-def _clean_task(task):
-    split, seed, index, photographs, recipe = task
-    return make_mosaic(scene_rng(split, seed, index), recipe, photographs).mosaic
-
-
-@contextlib.contextmanager
-def _mapper(workers):
-    """A map(function, tasks) over the cores that keeps the order."""
-    if workers is None:
-        from joblib import cpu_count  # knows of affinity and of a container's quota
-
-        workers = cpu_count()
-    if workers == 1:
-        yield map
-        return
-    pool = multiprocessing.get_context("fork").Pool(workers, _leave_signals)
-    try:
-        yield lambda function, tasks: pool.imap(function, tasks, chunksize=4)
-    finally:
-        pool.terminate()
-        pool.join()
-
-
-def _leave_signals():
-    """In a worker: Ctrl-C reaches every process, and the first one ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _photographs(split, recipe, folder):
-    """The photographs of a split, bundled or the user's own."""
-    if not recipe.photo_share:
-        return []
-    photographs = usable_photographs(photo_files(split, folder), PATCH_SIZE)
-    if not photographs:
-        place = folder or "the bundled photographs"
-        raise ValueError(
-            f"{place}: found no usable photograph of the split {split!r}, to which a checksum "
-            "sends one of ten (train: eight); expected at least one JPEG, PNG, TIFF, BMP or WebP: "
-            "add photographs, or choose another train split or test split"
-        )
-    return photographs
-
-
-def _check_count(name, value, low):
-    if int(value) != value or value < low:
-        raise ValueError(f"found {name} {value!r}, expected a whole number of at least {low}")
-
-
-def clean_patches(
-    n, seed, split="train", workers=None, preset="mixed", photos=None, first=0, out=None
-):
-    """Make noise-free mosaics, to be exposed with `rawkit.synth.expose`.
-
-    Parameters
-    ----------
-    n, seed : int
-    split : str
-    workers : int, optional
-        Processes; by default one a core.
-    preset : str or Recipe
-        Its scenes, optics and brightness; its sensors play no part.
-    photos : str or Path, optional
-        A folder of photographs instead of the bundled ones.
-    first : int
-        Index of the first scene: many are made piece by piece.
-    out : array of float32 (n, 256, 256), optional
-        Filled and returned, e.g. a memory map made by numpy.lib.format.open_memmap.
-
-    Returns
-    -------
-    ndarray, shape (n, 256, 256), float32
-        Linear light, RGGB, 1 at the white level.
-    """
-    _check_count("n", n, 1)
-    recipe = get_recipe(preset)
-    if out is None:
-        out = np.empty((n, PATCH_SIZE, PATCH_SIZE), np.float32)
-    photographs = _photographs(split, recipe, photos)
-    tasks = ((split, seed, first + i, photographs, recipe) for i in range(n))
-    with _mapper(workers) as run:
-        for i, mosaic in enumerate(run(_clean_task, tasks)):
-            out[i] = mosaic
-    return out
 
 
 def write_dataset(
@@ -248,14 +111,14 @@ def write_dataset(
     """
     folder, recipe = Path(folder), get_recipe(preset)
     for name, value in (("train", train), ("test", test), ("seed", seed)):
-        _check_count(name, value, 0)
+        check_count(name, value, 0)
     if train + test == 0:
         raise ValueError("found train 0 and test 0, expected at least one patch")
     jobs = [(TRAIN_INPUT, TRAIN_GT, train_split, train, 0)]
     # test indices follow the training ones: with one split no scene comes twice
     jobs.append((TEST_INPUT, TEST_GT, test_split, test, train))
     jobs = [job for job in jobs if job[3]]
-    photographs = {job[2]: _photographs(job[2], recipe, photos) for job in jobs}
+    photographs = {job[2]: find_photographs(job[2], recipe, photos) for job in jobs}
     with run_lock(folder / "dataset"):
         if (folder / COMPLETE).is_dir() or (folder / MOVING).is_dir():
             _replace_dataset(folder)
@@ -280,13 +143,13 @@ def write_dataset(
 def _write_files(folder, jobs, seed, photographs, recipe, workers, progress):
     """Make the files of a dataset in a folder of their own."""
     rows, total = [], sum(count for _, _, _, count, _ in jobs)
-    with contextlib.ExitStack() as stack, _mapper(workers) as run:
+    with contextlib.ExitStack() as stack, mapper(workers) as run:
         for input_name, gt_name, split, count, first in jobs:
             inputs, truths = (
                 stack.enter_context(atomic_file(folder / name)) for name in (input_name, gt_name)
             )
             tasks = ((split, seed, first + i, photographs[split], recipe) for i in range(count))
-            for noisy, gt, truth in run(_pair_task, tasks):
+            for noisy, gt, truth in run(pair_task, tasks):
                 inputs.write(noisy.astype("<u2").tobytes())
                 truths.write(gt.astype("<u2").tobytes())
                 rows.append(dict(truth, file=input_name))

@@ -12,7 +12,8 @@ import functools
 import numpy as np
 from scipy.special import gammaln, ndtr, xlogy
 
-from .sensor import GAIN_STEP, banding_variance, code_step, collect_electrons, digital_gain
+from .sensor import banding_variance, code_step
+from .shot import GAIN_STEP, collect_electrons, digital_gain
 
 TABLE_ELECTRONS = 256  # below: expectations from a table; above: Edgeworth's series
 TABLE_DENSITY = 16  # table nodes per unit of sqrt(electrons)

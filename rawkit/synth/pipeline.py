@@ -20,15 +20,8 @@ from .expectation import expected_frame
 from .optics import blur, camera_colors, to_mosaic
 from .photographs import photo_scene
 from .procedural import procedural_scene
-from .sensor import (
-    add_hot_pixels,
-    add_noise,
-    check_sensor,
-    collect_electrons,
-    convert,
-    draw_banding,
-    even_parts,
-)
+from .sensor import check_sensor, even_parts
+from .shot import add_hot_pixels, add_noise, collect_electrons, convert, draw_banding
 
 Clean = namedtuple("Clean", "mosaic source blur")
 Clean.__doc__ = """A noise-free patch: mosaic, shape (256, 256), float32, linear light, RGGB,

@@ -12,6 +12,6 @@ from .figures import (
     residual_map,
     use_style,
 )
-from .rendering import Rendering, demosaic, estimate_rendering, render
+from .rendering import Rendering, busiest_part, demosaic, estimate_rendering, render
 from .slider import CompareSlider, compare
 from .strength import StrengthSlider, choose_upload, keep_upload

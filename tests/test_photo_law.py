@@ -1,0 +1,233 @@
+"""No photograph comes out worse than it went in: cameras as they are, not as we wish them.
+
+Each frame is denoised, its truth is known, and the law is asked: no local mean moves.
+"""
+
+import numpy as np
+import pytest
+from photo_files import make_photo
+
+from rawkit.nn import SHIPPED, load_model
+from rawkit.photo import (
+    active_view,
+    denoise_photo,
+    find_clip,
+    find_violation,
+    measure_photo,
+    read_photo,
+)
+from rawkit.places import ROOT
+from rawkit.synth import Sensor, expose, photo_files, scene_rng
+from rawkit.synth.optics import blur, camera_colors, to_mosaic
+from rawkit.synth.photographs import photo_scene, usable_photographs
+
+BLACK, WHITE, SIZE = 512, 16383, 576
+PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model(SHIPPED)[0]
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A photograph of the split "test" as a clean mosaic, 0-1, with a phone's optics."""
+    rng = scene_rng("test", 31, 4)
+    photographs = usable_photographs(photo_files("test"), 256)
+    light = camera_colors(rng, blur(photo_scene(rng, photographs, SIZE, (1.6, 1.6)), 0.8))
+    mosaic = to_mosaic(light, 1.7, 1.4)
+    return mosaic * np.float32(0.1 / mosaic.mean())
+
+
+def shoot(scene, seed=1, shot_noise=30.0, read_noise=90.0, **fields):
+    """A noisy frame and its truth, codes of 14 bits as floats."""
+    sensor = Sensor(14, BLACK * 4.0, WHITE * 4.0, shot_noise, read_noise, 0.0, np.ones(4), 0)
+    pair = expose(scene, sensor._replace(**fields), np.random.default_rng(seed))
+    return [np.float64(frame) / 4 for frame in pair]
+
+
+def frame(codes, **fields):
+    return make_photo(np.clip(np.rint(codes), 0, 65535).astype(np.uint16), **fields)
+
+
+def errors(noisy, truth, found, where=None):
+    """Each plane's error over that of the input."""
+    ratios = []
+    for y, x in PLACES:
+        part = slice(None) if where is None else where[y::2, x::2]
+        before, after = ((p - truth)[y::2, x::2][part] for p in (noisy, found))
+        ratios.append(np.sqrt(np.mean(after**2) / np.mean(before**2)))
+    return np.array(ratios)
+
+
+def denoised(noisy, model, **fields):
+    """What comes out, as floats; the law is asked on the way."""
+    photo = frame(noisy, **fields)
+    found = denoise_photo(photo, model)
+    assert find_violation(photo, found) is None
+    return found.mosaic.astype(float)
+
+
+@pytest.mark.parametrize("plane", [1, 3])
+@pytest.mark.parametrize("factor", [1.1, 1.35, 1.6])
+def test_a_channel_that_is_noisier_is_no_gain(model, scene, plane, factor):
+    scale = np.ones(4)
+    scale[plane] = factor
+    noisy, truth = shoot(scene, noise_scale=tuple(scale))
+    assert errors(noisy, truth, denoised(noisy, model)).max() < 0.6
+
+
+def test_greens_share_whatever_is_done_to_them(scene):
+    noisy, _ = shoot(scene, noise_scale=(1.0, 1.6, 1.0, 2.0))
+    _, noise = measure_photo(frame(noisy))
+    for values in noise.line:
+        assert values[1] == values[2]
+    # and blue, which is clearly noisier, has a line of its own
+    level = [x * 8000 + y for x, y in zip(*noise.line)]
+    assert 2.0 < level[3] / level[1] < 4.5
+
+
+@pytest.mark.parametrize("read_noise", [90.0, 400.0])
+def test_cameras_that_multiply_red_and_blue_are_denoised_fully(model, scene, read_noise):
+    noisy, truth = shoot(scene, read_noise=read_noise)
+    plain = errors(noisy, truth, denoised(noisy, model))
+    for codes in (noisy, truth):
+        for (y, x), gain in (((0, 0), 1.9), ((1, 1), 1.5)):
+            codes[y::2, x::2] = (codes[y::2, x::2] - BLACK) * gain + BLACK
+    assert (errors(noisy, truth, denoised(noisy, model)) < 1.2 * plain + 0.02).all()
+
+
+@pytest.mark.parametrize("read_noise", [30.0, 90.0])
+def test_corners_that_were_brightened_are_denoised_as_well(model, scene, read_noise):
+    y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]
+    away = np.hypot(y, x) / 2**0.5
+    gain = 1 + 2.5 * away**2
+    noisy, truth = (
+        (codes - BLACK) * gain + BLACK
+        for codes in shoot((scene / gain).astype(np.float32), read_noise=read_noise)
+    )
+    found = denoised(noisy, model)
+    assert errors(noisy, truth, found, away > 0.85).max() < 0.45
+    assert errors(noisy, truth, found).max() < 0.6
+
+
+def test_a_third_from_one_shot_beside_a_mean_of_eight(model, scene):
+    noisy, truth = shoot(scene)
+    calm = np.mean([shoot(scene, seed)[0] for seed in range(2, 10)], axis=0)
+    third = np.zeros(scene.shape, bool)
+    third[:, : SIZE // 3] = True
+    noisy = np.where(third, noisy, calm)
+    found = denoised(noisy, model)
+    assert errors(noisy, truth, found, third).max() < 0.6
+    assert errors(noisy, truth, found, ~third).max() < 1.0
+
+
+WHITES = {
+    "far too high": 13200,
+    "higher still": 11177,
+    "each channel its own": np.tile([[16300, 15700], [15700, 16300]], (SIZE // 2, SIZE // 2)),
+    "each pixel its own": np.random.default_rng(5).normal(15300, 12, (SIZE, SIZE)),
+}
+
+
+@pytest.mark.parametrize("kind", WHITES)
+def test_white_levels_that_are_wrong_in_the_file(model, scene, kind):
+    noisy, truth = (np.minimum(codes, WHITES[kind]) for codes in shoot(scene * np.float32(4)))
+    assert 0.02 < np.mean(noisy >= np.min(WHITES[kind]) - 40) < 0.4
+    clip = find_clip(frame(noisy))
+    levels = (
+        np.broadcast_to(WHITES[kind], noisy.shape)[:2, :2]
+        if kind != "each pixel its own"
+        else 15300
+    )
+    assert clip.found.all() and np.abs(clip.level - levels).max() <= 4
+    found = denoised(noisy, model)
+    assert errors(noisy, truth, found, (truth > 1500) & (truth < 9000)).max() < 0.64
+    blown = (truth >= np.min(WHITES[kind]) - 1) & (noisy >= clip.low.max())
+    assert np.mean(found[blown] == np.rint(noisy)[blown]) > 0.999
+
+
+@pytest.mark.parametrize("light, most", [(1.0, 1.0), (4.0, 1.0)])
+@pytest.mark.parametrize("electrons", [60e3, 150e3, 400e3])
+def test_clean_frames_get_no_worse(model, scene, electrons, light, most):
+    noisy, truth = shoot(
+        scene * np.float32(light), shot_noise=(65535 - BLACK * 4) / electrons, read_noise=8.0
+    )
+    dim = truth < 0.9 * WHITE
+    assert errors(noisy, truth, denoised(noisy, model), dim).max() <= most
+
+
+def test_defects_stay_and_smear_nothing(model, scene):
+    noisy, truth = shoot(scene)
+    rng, broken = np.random.default_rng(3), noisy.copy()
+    ring = np.zeros(scene.shape, bool)
+    shapes = [[(0, 0)], [(0, 0), (0, 1)], [(0, 0), (0, 2)], [(0, 0), (0, 1), (1, 0), (1, 1)]]
+    for i in range(80):
+        y, x = rng.integers(8, SIZE - 10, 2)
+        ring[y - 3 : y + 6, x - 3 : x + 6] = True
+        for down, across in shapes[i % 4]:
+            broken[y + down, x + across] = (0, 15000)[i % 2]
+    broken[:, 300] = 0
+    ring[:, 296:305] = True
+    defects = broken != noisy
+    ring &= ~defects
+    found = denoised(broken, model)
+    whole = denoised(noisy, model)
+    np.testing.assert_array_equal(found[defects], broken[defects])
+    limit = 1.25 * errors(noisy, truth, whole, ring)
+    assert (errors(noisy, truth, found, ring) < limit).all()
+
+
+@pytest.mark.parametrize(
+    "kind", ["row_noise", "column_noise", "noise_blur", "dark", "offset greens"]
+)
+def test_the_law_holds_on_what_else_cameras_do(model, scene, kind):
+    fields, codes = {}, scene
+    if kind in ("row_noise", "column_noise"):
+        fields[kind] = 60.0
+    elif kind == "noise_blur":
+        fields[kind] = 0.25
+    elif kind == "dark":
+        codes = scene * np.float32(0.02)
+    noisy, truth = shoot(codes, **fields)
+    if kind == "offset greens":
+        for values in (noisy, truth):
+            values[0::2, 1::2] = (values[0::2, 1::2] - BLACK) * 1.01 + BLACK
+    assert errors(noisy, truth, denoised(noisy, model)).max() < 1.0
+
+
+def test_the_law_finds_a_maze_a_cast_and_lifted_shadows(scene):
+    noisy, _ = shoot(scene)
+    photo = frame(noisy)
+    for (y, x), change in {
+        (0, 1): lambda codes: (codes - BLACK) * 1.1 + BLACK,  # one green multiplied
+        (0, 0): lambda codes: codes * 1.03,
+        (1, 1): lambda codes: np.maximum(codes, BLACK + 60),
+    }.items():
+        moved = photo.mosaic.astype(float)
+        moved[y::2, x::2] = change(moved[y::2, x::2])
+        assert find_violation(photo, frame(moved)) is not None
+    assert find_violation(photo, photo) is None
+
+
+def test_a_frame_that_would_move_is_refused(scene):
+    import megengine.module as M
+
+    class Brighter(M.Module):
+        def forward(self, bayer):
+            return bayer * 1.1
+
+    with pytest.raises(ValueError, match="would move a local mean .*codes"):
+        denoise_photo(frame(shoot(scene)[0]), Brighter())
+
+
+def test_the_genuine_sample_loses_its_noise_and_nothing_else(model):
+    photo = read_photo(ROOT / "data" / "photo" / "sample.dng")
+    found = denoise_photo(photo, model)
+    assert find_violation(photo, found) is None
+    for y, x in PLACES:
+        before, after = (active_view(p)[y::2, x::2].astype(float) for p in (photo, found))
+        blocks = [p[:320, :536].reshape(40, 8, 67, 8).std((1, 3)) for p in (before, after)]
+        flat = blocks[0] < np.quantile(blocks[0], 0.3)
+        assert np.median((blocks[1] / blocks[0])[flat]) < 0.5
