@@ -107,8 +107,8 @@ assert -0.11 < faulty - score < -0.01, (faulty, score)
 assert fault[-30:].mean() < fault[:30].mean() / 4
 """,
     ),
-    "03-1": Exercise(
-        "03",
+    "04-1": Exercise(
+        "04",
         'ONLY = ["baseline without its faults", "residual output"]',
         check="""
 score = mine.set_index("row").score
@@ -116,8 +116,8 @@ assert abs(score[FIRST] - 6.21) < 0.1 and abs(score["residual output"] - 6.69) <
 assert score[FIRST] < untouched
 """,
     ),
-    "03-2": Exercise(
-        "03",
+    "04-2": Exercise(
+        "04",
         'STEPS = 1000\nONLY = ["baseline without its faults", "residual output", '
         '"loss like the score", "both"]',
         (
@@ -133,27 +133,27 @@ assert abs(gain["residual output"] - 0.42) < 0.1 and abs(gain["loss like the sco
 assert gain["both"] < gain["residual output"] + gain["loss like the score"] - 0.05, gain
 """,
     ),
-    "03-3": Exercise(
-        "03",
+    "04-3": Exercise(
+        "04",
         "SEEDS = (1, 2, 3)",
         check="""
 both = mine.groupby("row").score.agg(["mean", "std"]).loc[ONLY]
 assert 0.6 < both["mean"][1] - both["mean"][0] < 1.2 and 0.1 < both["std"].max() < 0.5, both
 """,
     ),
-    "04-1": Exercise(
-        "04",
+    "03-1": Exercise(
+        "03",
         edits=((WIDTHS, "FINE, COARSE, COARSEST = 16, 24, 32"),),
         check="assert parameters == 25452 and abs(today.score.iloc[-1] - 9.03) < 0.1, today",
     ),
-    "04-2": Exercise(
-        "04",
+    "03-2": Exercise(
+        "03",
         "STEPS = 20",
         ((MIDDLE, TWO_CELLS), (WIDTHS, "FINE, COARSE, COARSEST = 32, 48, 48")),
         check="assert parameters == 91748 and count_parameters(Cell(64)) == 17216",
     ),
-    "04-3": Exercise(
-        "04",
+    "03-3": Exercise(
+        "03",
         edits=(
             ("Conv2d(5, FINE", "Conv2d(4, FINE"),
             ("F.concat([stable - mean, light], axis=1)", "stable - mean"),

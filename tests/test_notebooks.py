@@ -59,10 +59,10 @@ def choice(tmp_path):
 DATASETS = {  # pairs to train on, test inputs
     "no pairs, one test patch": (0, 1, "02 03 04 05"),
     "one pair": (1, 2, "02 05"),
-    "two pairs": (2, 2, "02 03 05"),
-    "three pairs": (3, 2, "03 05"),
-    "five pairs": (5, 2, "04 05"),
-    "half of it without noise": (12, 4, "01 02 04 05"),
+    "two pairs": (2, 2, "02 04 05"),
+    "three pairs": (3, 2, "04 05"),
+    "five pairs": (5, 2, "03 05"),
+    "half of it without noise": (12, 4, "01 02 03 05"),
 }
 
 
@@ -71,7 +71,7 @@ def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, n
     """In full on another dataset, then on small ones without the test patches' gt."""
     kinds = [kind for kind, (_, _, names) in DATASETS.items() if name[:2] in names]
     turns = [({"RAWKIT_RUN": "full"}, FEW_STEPS + choice)]
-    if name[:2] in ("03", "04", "05"):  # which keep what the second run finds; 02 is like 04
+    if name[:2] in ("03", "04", "05"):  # which keep what the second run finds; 02 is like 03
         turns *= 2
     for kind in kinds:
         pairs, inputs, _ = DATASETS[kind]

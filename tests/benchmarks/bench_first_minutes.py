@@ -1,4 +1,4 @@
-"""Record data/first_minutes.csv: run notebook 04 with the baseline, and keep its curves.
+"""Record data/first_minutes.csv: run notebook 03 with the baseline, and keep its curves.
 
 Takes a quarter of an hour of one core.  One thread, so that CPU seconds compare:
 
@@ -27,13 +27,13 @@ def main():
 
     from rawkit.cli.pages import NOTEBOOKS, execute
 
-    notebook = nbformat.read(str(NOTEBOOKS / "04_network_for_unknown_sensors.ipynb"), as_version=4)
+    notebook = nbformat.read(str(NOTEBOOKS / "03_network_for_unknown_sensors.ipynb"), as_version=4)
     at = next(i for i, cell in enumerate(notebook.cells) if "recorded.groupby(" in cell.source)
     out = str(ROOT / "data" / "first_minutes.csv")
     notebook.cells[at + 1 :] = [nbformat.v4.new_code_cell(KEEP % out)]
     with tempfile.TemporaryDirectory() as folder:  # an earlier run's checkpoint would be used
         os.environ["RAWKIT_OUTPUTS"] = folder
-        sys.exit(execute(notebook, "04", "BASELINE_STEPS = (240, 3600)"))
+        sys.exit(execute(notebook, "03", "BASELINE_STEPS = (240, 3600)"))
 
 
 if __name__ == "__main__":
