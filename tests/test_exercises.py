@@ -1,9 +1,13 @@
 """The answers to the notebooks' exercises, found by doing them.
 
+Functions to be written are replaced by their folded solutions, which the check below each must
+call right.  Of other exercises a table here says what the reader would do, and what comes out.
+
 Those that train take minutes: by hand, after a change of a notebook or its data,
 python -m pytest tests/test_exercises.py -m expensive
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +16,7 @@ from typing import NamedTuple
 import nbformat
 import numpy as np
 import pytest
-from notebook_runs import changed
+from notebook_runs import changed, printed, solve
 
 from rawkit import open_pairs
 from rawkit.cli.pages import NOTEBOOKS, execute
@@ -199,7 +203,7 @@ def test_the_answer_is_true(name, tmp_path, monkeypatch):
 
 
 def do(exercise, outputs, monkeypatch):
-    """Do as the exercise says, in a copy of the notebook; its check must hold."""
+    """Do the exercises in a copy of the notebook; each check must hold."""
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(outputs))
     (path,) = NOTEBOOKS.glob(exercise.notebook + "*.ipynb")
     notebook = nbformat.read(str(path), as_version=4)
@@ -207,9 +211,12 @@ def do(exercise, outputs, monkeypatch):
         cells = [cell for cell in notebook.cells if old in cell.source]
         assert len(cells) == 1, "%r stands in %d cells" % (old, len(cells))
         cells[0].source = cells[0].source.replace(old, new)
-    notebook.cells = changed(notebook.cells, exercise.settings)
+    notebook.cells = changed(solve(notebook.cells), exercise.settings)
     notebook.cells.append(nbformat.v4.new_code_cell(exercise.check))
     assert execute(notebook, exercise.notebook) is None
+    for cell in notebook.cells:
+        if "exercise" in cell.metadata.get("tags", ()):
+            assert re.fullmatch(r"(exercise \d+: right\n)+", printed(cell)), cell.source
 
 
 @pytest.mark.expensive
