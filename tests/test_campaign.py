@@ -21,7 +21,7 @@ from PIL import Image
 from rawkit import binio, open_patches, places, write_patches
 from rawkit.cli.submission import check_submission
 from rawkit.nn import Baseline, load_model, save_model
-from rawkit.nn.archive import load_arrays, save_arrays
+from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.photo import rawpy, read_photo, write_dng
 from rawkit.score import megcup_score
 from rawkit.synth import write_dataset
@@ -204,10 +204,10 @@ def validate(model):
     print("validating", flush=True)
     return 8.5
 history = train(model, PairBatches(noisy, gt, 2, crop=16, views=True, seed=1), 40, 1e-3,
-                schedule=tell, ema_decay=0.9, checkpoint=folder + "/c.npz", checkpoint_seconds=0,
-                validate=validate)
+                schedule=tell, ema_decay=0.9, checkpoint=folder + "/c.safetensors",
+                checkpoint_seconds=0, validate=validate)
 print("saving", flush=True)
-save_model(folder + "/w.npz", model)
+save_model(folder + "/w.safetensors", model)
 print("saved", history.resumed_at, flush=True)
 """
 
@@ -234,7 +234,7 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
         write_patches(folder / "gt.bin", gt)
         write_patches(folder / "noisy.bin", gt // 2)
     train_in_child(tmp_path / "whole")
-    expected, _ = load_arrays(tmp_path / "whole" / "w.npz")
+    expected, _ = load_arrays(tmp_path / "whole" / "w.safetensors")
     steps = rng.integers(1, 40, 18 if LONG else 1)
     points = ["step %d" % step for step in np.sort(steps)] + ["validating", "saving"]
     done, repeated = 0, []
@@ -247,7 +247,7 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
     assert max(repeated) <= 1, "with a checkpoint a step, a step is lost"
     lines = train_in_child(tmp_path / "killed")
     assert lines[-1] == "saved 40", "after the last step nothing is trained again"
-    found, _ = load_arrays(tmp_path / "killed" / "w.npz")
+    found, _ = load_arrays(tmp_path / "killed" / "w.safetensors")
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
     print("training: %d kills, the same weights bit for bit" % len(points))
 
@@ -277,19 +277,20 @@ def mutate(rng, data):
 
 def readers(folder):
     """Of each kind of file: its name, a good one, and what reads it."""
-    model = folder / "good.npz"
+    model = folder / "good.safetensors"
     save_model(model, Baseline())
-    save_arrays(folder / "state.npz", {"losses": np.ones(9), "n": np.array(4)}, {"settings": {}})
-    np.savez_compressed(folder / "small.npz", meta=np.array("{}"), a=np.ones((3, 4), np.float32))
+    small = {"losses": np.ones(9), "n": np.array(4)}
+    save_arrays(folder / "small.safetensors", small, {"settings": {}})
+    np.savez_compressed(folder / "old.npz", meta=np.array("{}"), **small)
     write_dataset(folder / "set", 2, 0, 1, workers=1, preset=RECIPE)
     truth = (folder / "set" / "true_parameters.csv").read_bytes()
     patch = write_patches(folder / "p.bin", patches_of(7)[:1]).read_bytes()
     _scenes(folder / "made", 2)
     (scenes,) = (folder / "made").glob("*.npy")
     pixels = np.random.default_rng(0).integers(0, 255, (200, 220, 3), np.uint8)
-    yield "w.npz", model.read_bytes(), load_model
-    yield "a.npz", (folder / "state.npz").read_bytes(), load_arrays
-    yield "z.npz", (folder / "small.npz").read_bytes(), load_arrays
+    yield "w.safetensors", model.read_bytes(), load_model
+    yield "a.safetensors", (folder / "small.safetensors").read_bytes(), load_arrays
+    yield "z.npz", (folder / "old.npz").read_bytes(), load_arrays
     yield "true_parameters.csv", truth, lambda path: read_parameters(path.parent, "x")
     yield "p.bin", patch, lambda path: check_submission(path, folder / "p.bin")
     yield "s.bin", patch, lambda path: megcup_score(binio.PatchFile(path), open_patches(path))

@@ -19,7 +19,7 @@ def files(tmp_path, patches):
     noisy = np.clip(patches + noise, 0, 65535).astype(np.uint16)
     write_patches(tmp_path / "gt.bin", patches)
     write_patches(tmp_path / "noisy.bin", noisy)
-    save_model(tmp_path / "w.npz", Baseline())
+    save_model(tmp_path / "weights", Baseline())
     return tmp_path
 
 
@@ -86,7 +86,13 @@ def test_what_a_raw_file_ending_promises_is_asked_for(content, capsys, tmp_path)
 
 
 def test_denoise_writes_a_whole_file(capsys, files):
-    arguments = ["denoise", files / "noisy.bin", files / "out.bin", "--weights", files / "w.npz"]
+    arguments = [
+        "denoise",
+        files / "noisy.bin",
+        files / "out.bin",
+        "--weights",
+        files / "weights",
+    ]
     assert main([str(a) for a in arguments]) == 0
     assert open_patches(files / "out.bin").shape == (3, 256, 256)
 
@@ -103,7 +109,7 @@ def test_denoise_writes_over_nothing(capsys, files):
     )
     assert (files / "noisy.bin").read_bytes() == before
     assert (files / "mine.bin").read_text() == "mine"
-    options = ["--weights", files / "w.npz", "--overwrite"]
+    options = ["--weights", files / "weights", "--overwrite"]
     assert main([str(a) for a in command + [files / "mine.bin"] + options]) == 0
     assert open_patches(files / "mine.bin").shape == (3, 256, 256)
 
@@ -124,7 +130,13 @@ def test_a_frame_that_could_be_patches_is_told_of(capsys, files):
     warning = "frame.bin: found what looks like a camera's whole frame, expected patches"
     assert main(["info", str(files / "frame.bin")]) == 0
     assert warning in capsys.readouterr().err
-    command = ["denoise", files / "frame.bin", files / "o.bin", "--weights", files / "w.npz"]
+    command = [
+        "denoise",
+        files / "frame.bin",
+        files / "o.bin",
+        "--weights",
+        files / "weights",
+    ]
     assert main([str(a) for a in command]) == 0
     assert warning in capsys.readouterr().err
     assert main(["info", str(places.ROOT / "data")]) == 0
@@ -140,14 +152,14 @@ def test_faults_are_named(capsys, files, patches):
         "none.bin: found no file": ["score", files / "none.bin", files / "gt.bin"],
         "two.bin: found 2 patches, expected 3": ["score", files / "two.bin", files / "gt.bin"],
         "black.bin: patch 0 of gt has mean 0": ["score", files / "gt.bin", files / "black.bin"],
-        "none.npz: found no file": [
-            "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "none.npz",
+        "none: found no file": [
+            "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "none",
         ],
         "gt.bin: found no readable weights": [
             "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "gt.bin",
         ],
         "found a folder that cannot be written": [
-            "denoise", files / "gt.bin", files / "w.npz" / "o.bin", "--weights", files / "w.npz",
+            "denoise", files / "gt.bin", files / "gt.bin" / "o.bin", "--weights", files / "weights",
         ],
         "found no file with a competition name": ["info", files],
     }.items():  # fmt: skip
@@ -165,10 +177,10 @@ def test_a_dataset_whose_files_do_not_fit_is_named(capsys, tmp_path, patches):
 def test_a_network_that_answers_nan_leaves_the_old_result(capsys, files):
     model = Baseline()
     model.conv6[0].bias[:] = float("nan")
-    save_model(files / "nan.npz", model)
+    save_model(files / "nan", model)
     before = (files / "noisy.bin").read_bytes()
     command = ["denoise", files / "gt.bin", files / "noisy.bin", "--overwrite"]
-    assert "NaN" in fails(capsys, *command, "--weights", files / "nan.npz")
+    assert "NaN" in fails(capsys, *command, "--weights", files / "nan")
     assert (files / "noisy.bin").read_bytes() == before
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.nn import predict
-from rawkit.nn.archive import load_arrays, save_arrays
 from rawkit.nn.networks import (
     PARAMETER_BUDGET,
     Baseline,
@@ -14,7 +13,7 @@ from rawkit.nn.networks import (
     count_parameters,
     measure,
 )
-from rawkit.nn.weights import get_weights, load_model, save_model, set_weights, sha256
+from rawkit.nn.weights import get_weights, set_weights
 
 
 @pytest.fixture
@@ -70,37 +69,6 @@ def test_the_baseline_computes_what_was_published(rng, output_activation):
         negative = without < 0
         assert negative.any()
         np.testing.assert_allclose(found[negative], without[negative] / 8, atol=2e-6)
-
-
-def test_weights_survive_the_way_to_disk(tmp_path, baseline, rng):
-    path = tmp_path / "w.npz"
-    digest = save_model(path, baseline, steps=3)
-    model, meta = load_model(path)
-    assert digest == sha256(path)
-    assert meta["network"] == "Baseline" and meta["steps"] == 3 and meta["parameters"] == 93854
-    bayer = rng.integers(0, 65536, (1, 16, 16), dtype=np.uint16)
-    np.testing.assert_array_equal(predict(model, bayer), predict(baseline, bayer))
-
-
-def test_weights_hold_no_pickle(tmp_path, baseline):
-    save_model(tmp_path / "w.npz", baseline)
-    with np.load(str(tmp_path / "w.npz"), allow_pickle=False) as file:
-        assert sum(file[name].size for name in file.files if name != "meta") == 93854
-
-
-def test_bad_weights_are_named(tmp_path, baseline):
-    with pytest.raises(FileNotFoundError, match="none.npz: found no file"):
-        load_model(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("not weights")
-    with pytest.raises(ValueError, match="text.npz: found no readable weights"):
-        load_model(tmp_path / "text.npz")
-    weights = get_weights(baseline)
-    before = {name: array.copy() for name, array in weights.items()}
-    weights["conv6.0.bias"] = weights["conv6.0.bias"][:, :3]
-    with pytest.raises(ValueError, match=r"mine: .*do not fit Baseline.*conv6\.0\.bias"):
-        set_weights(baseline, weights, "mine")
-    for name, array in get_weights(baseline).items():
-        np.testing.assert_array_equal(array, before[name])
 
 
 def test_the_layers_one_by_one_give_the_same(baseline, rng):
@@ -212,14 +180,6 @@ def test_one_photon_in_the_dark_is_no_hot_pixel():
 def test_a_mosaic_too_small_to_estimate_is_named():
     with pytest.raises(ValueError, match="48 x 48"):
         predict(BlindUNet(2), np.zeros((1, 46, 64)))
-
-
-def test_weights_of_the_first_release_load_with_one_view(tmp_path):
-    save_model(tmp_path / "old.npz", BlindUNet(1))
-    arrays, meta = load_arrays(tmp_path / "old.npz")
-    save_arrays(tmp_path / "old.npz", arrays, dict(meta, config={}))
-    model, _ = load_model(tmp_path / "old.npz")
-    assert model.config == {"views": 1}
 
 
 def test_the_unet_treats_each_image_alone(rng):

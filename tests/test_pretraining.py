@@ -29,13 +29,13 @@ def test_an_unknown_network_is_named(tmp_path):
 
 def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
     first, _ = pretrain("BlindUNet", tmp_path, steps=2, scenes=3)
-    start = tmp_path / "start.npz"
+    start = tmp_path / "start"
     first.rename(start)
     path, _ = pretrain("BlindUNet", tmp_path, steps=1, scenes=3, seed=2, start=start, crop=128)
     _, meta = load_model(path)
     assert meta["command"].endswith("--steps 1 --scenes 3 --seed 2 --start WEIGHTS --crop 128")
     assert meta["steps"] == 3 and meta["start"]["steps"] == 2
-    with pytest.raises(ValueError, match="start.npz: found weights that do not fit Baseline"):
+    with pytest.raises(ValueError, match="start: found weights that do not fit Baseline"):
         pretrain("Baseline", tmp_path, steps=1, scenes=3, start=start)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rawkit import normalized_l1
-from rawkit.nn import archive
+from rawkit.nn import tensor_files
 from rawkit.nn.networks import Baseline
 from rawkit.nn.weights import get_weights, save_model
 from rawkit.places import atomic_file
@@ -84,7 +84,7 @@ def same(one, two):
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, pairs, ema_decay):
-    path, options = tmp_path / "c.npz", {"ema_decay": ema_decay, "clip_norm": 1.0}
+    path, options = tmp_path / "c.state", {"ema_decay": ema_decay, "clip_norm": 1.0}
     expected = whole(pairs, **options)
     killed(path, pairs, **options)
     found = whole(pairs, checkpoint=path, **options)
@@ -98,7 +98,7 @@ def test_weights_are_on_disk_before_the_last_validation(tmp_path, pairs):
     def fails(model):
         raise ZeroDivisionError
 
-    options = {"ema_decay": 0.9, "checkpoint": tmp_path / "c.npz"}
+    options = {"ema_decay": 0.9, "checkpoint": tmp_path / "c.state"}
     with pytest.raises(ZeroDivisionError):
         whole(pairs, validate=fails, **options)
     history, _ = found = whole(pairs, validate=lambda model: 8.5, **options)
@@ -122,14 +122,16 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_checkpoint_of_another_run_is_kept_and_not_continued(tmp_path, pairs, capfd, change):
-    path, (options, pixel) = tmp_path / "c.npz", CHANGES[change]
+    path, (options, pixel) = tmp_path / "c.state", CHANGES[change]
     killed(path, pairs)
     noisy, gt = np.copy(pairs[0]), pairs[1]
     if pixel:
         noisy[pixel] += 1
     history, _ = whole((noisy, gt), checkpoint=path, **options)
     assert history.resumed_at == 0
-    assert "c.npz: it belongs to a run with other %s; kept as c." % change in capfd.readouterr().err
+    assert (
+        "c.state: it belongs to a run with other %s; kept as c." % change in capfd.readouterr().err
+    )
     # the first run finds its state again
     history, _ = whole(pairs, checkpoint=path)
     assert history.resumed_at == 5
@@ -152,20 +154,20 @@ def spoil_bit(data):
     "spoil", [spoil_whole, spoil_bit, lambda data: data[:-9], lambda data: b""]
 )
 def test_a_checkpoint_that_cannot_be_read_falls_back(tmp_path, pairs, capfd, spoil):
-    path = tmp_path / "c.npz"
+    path = tmp_path / "c.state"
     killed(path, pairs)
     path.write_bytes(spoil(path.read_bytes()))
     found = whole(pairs, checkpoint=path)
     assert found[0].resumed_at == 4 and same(found, whole(pairs))
-    assert "c.npz" in capfd.readouterr().err
-    assert (tmp_path / "c.damaged.npz").is_file()
+    assert "c.state" in capfd.readouterr().err
+    assert (tmp_path / "c.damaged.state").is_file()
 
 
 def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path, pairs):
-    path = tmp_path / "w.npz"
+    path = tmp_path / "weights"
     save_model(path, new_model())
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="w.npz: found an archive of another kind"):
+    with pytest.raises(ValueError, match="weights: found an archive of another kind"):
         whole(pairs, checkpoint=path)
     with pytest.raises(ValueError, match="found a folder"):
         whole(pairs, checkpoint=tmp_path)
@@ -177,16 +179,16 @@ def test_a_full_disk_at_a_checkpoint_does_not_end_the_training(tmp_path, pairs, 
         def __enter__(self):
             raise OSError("%s: found no room" % self.path)
 
-    monkeypatch.setattr(archive, "atomic_file", Full)
-    found = whole(pairs, checkpoint=tmp_path / "c.npz", checkpoint_seconds=0)
+    monkeypatch.setattr(tensor_files, "atomic_file", Full)
+    found = whole(pairs, checkpoint=tmp_path / "c.state", checkpoint_seconds=0)
     assert same(found, whole(pairs))
     err = capfd.readouterr().err
-    assert err.count("no checkpoint, training goes on") == 1 and "c.npz" in err
+    assert err.count("no checkpoint, training goes on") == 1 and "c.state" in err
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_in_order(tmp_path, pairs, kind):
-    path, before = tmp_path / "c.npz", signal.getsignal(kind)
+    path, before = tmp_path / "c.state", signal.getsignal(kind)
 
     class Signalled(MortalBatches):
         def __next__(self):
@@ -195,7 +197,7 @@ def test_a_signal_ends_a_run_in_order(tmp_path, pairs, kind):
             return super().__next__()
 
     batches = Signalled(*pairs, batch_size=2, crop=16, views=True)
-    with pytest.raises(TrainingStopped, match="after step 5 of 8; .*c.npz is kept") as caught:
+    with pytest.raises(TrainingStopped, match="after step 5 of 8; .*c.state is kept") as caught:
         train(new_model(), batches, 8, checkpoint=path)
     assert caught.value.status == 128 + kind
     assert signal.getsignal(kind) == before
@@ -204,7 +206,7 @@ def test_a_signal_ends_a_run_in_order(tmp_path, pairs, kind):
 
 
 def test_a_second_run_is_told_who_has_the_checkpoint(tmp_path, pairs):
-    path = tmp_path / "c.npz"
+    path = tmp_path / "c.state"
 
     def validate(model):
         whole(pairs, checkpoint=path)
@@ -219,14 +221,14 @@ def test_no_steps_are_an_error(pairs):
 
 
 def test_divergence_stops_with_a_message_and_keeps_the_checkpoint(tmp_path, pairs):
-    path = tmp_path / "c.npz"
+    path = tmp_path / "c.state"
 
     calls = itertools.count(1)
 
     def loss(pred, gt):
         return l1_loss(pred, gt) * (float("nan") if next(calls) == 4 else 1)
 
-    with pytest.raises(TrainingDiverged, match="step 4: the loss is nan.*c.npz"):
+    with pytest.raises(TrainingDiverged, match="step 4: the loss is nan.*c.state"):
         train(new_model(), small_batches(pairs), 9, loss=loss, checkpoint=path,
               checkpoint_seconds=0)  # fmt: skip
     assert train(new_model(), small_batches(pairs), 9, loss=loss, checkpoint=path).resumed_at == 3

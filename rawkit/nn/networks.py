@@ -334,46 +334,6 @@ def _turn(packed):
 NETWORKS = {network.__name__: network for network in (Baseline, BlindUNet, DenseUNet)}
 
 
-def register(network):
-    """Add a network to NETWORKS under its class's name: a decorator for your own.
-
-    `load_model` then finds it, as long as the file that holds it has been imported.
-
-    Parameters
-    ----------
-    network : type
-        Of a megengine.module.Module from (N, 1, H, W) float32 in 0-1 to the same.
-
-    Returns
-    -------
-    type
-        `network` itself.
-
-    Raises
-    ------
-    ValueError
-        If a network of the suite has that name.
-    """
-    check_name(network)
-    NETWORKS[network.__name__] = network
-    return network
-
-
-def is_own(network):
-    """Whether a class is one of the suite's."""
-    return network.__module__.split(".")[0] == __name__.split(".")[0]
-
-
-def check_name(network):
-    """Raise ValueError if a class that is not the suite's bears the name of one that is."""
-    known = NETWORKS.get(network.__name__, network)
-    if is_own(known) and not is_own(network):
-        raise ValueError(
-            "found another network named %s, which the suite's is; expected a name of its own"
-            % network.__name__
-        )
-
-
 def count_parameters(model):
     """Count the numbers stored in a network, each tensor once however often it is used.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..nn.archive import load_arrays, save_arrays
+from ..nn.tensor_files import load_arrays, save_arrays
 from ..places import check_output, show_path
 from .fingerprint import run_identity
 
@@ -15,9 +15,9 @@ from .fingerprint import run_identity
 class Checkpoint:
     """Where a run keeps what a resume needs.
 
-    `NAME.npz` is the newest state and `NAME.before.npz` the one before it, for the case
-    that the newest cannot be read.  Neither ever replaces the state of another run: that
-    is kept as `NAME.IDENTITY.npz`, and found again when such a run comes back.
+    `NAME.safetensors` is the newest state and `NAME.before.safetensors` the one before it, in
+    case the newest cannot be read.  Neither ever replaces the state of another run: that is
+    kept as `NAME.IDENTITY.safetensors`, and found again when such a run comes back.
 
     Parameters
     ----------

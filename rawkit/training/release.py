@@ -11,9 +11,9 @@ import numpy as np
 
 from ..binio import PATCH_SIZE, open_pairs
 from ..conv.device import NO_GPU, without_lines
-from ..nn.archive import load_arrays
 from ..nn.networks import NETWORKS, Stabilised
 from ..nn.prediction import denoise
+from ..nn.tensor_files import load_arrays
 from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, atomic_file, check_output, show_path
 from ..score import megcup_score
@@ -80,7 +80,7 @@ def pretrain(
     Returns
     -------
     path : Path
-        The weights, `NETWORK.npz`.
+        The weights, `NETWORK.safetensors`.
     history : rawkit.training.History
         Scores are the mean over the validation sets.
 
@@ -93,7 +93,7 @@ def pretrain(
     """
     _check(network, steps, scenes, crop, learning_rate)
     folder, data = Path(folder), Path(data or folder)
-    path, log = folder / (network + ".npz"), folder / (network + "_log.csv")
+    path, log = folder / (network + ".safetensors"), folder / (network + "_log.csv")
     for output in (path, log):
         check_output(output)
     model, origin = _first_model(network, seed, views, start)
@@ -121,7 +121,7 @@ def pretrain(
         schedule=cosine_decay,
         ema_decay=0.999,
         clip_norm=0.03,  # some four times the usual norm: a rare bad estimate must not throw it
-        checkpoint=folder / (network + "_checkpoint.npz"),
+        checkpoint=folder / (network + "_checkpoint.safetensors"),
         validate=lambda model: np.mean([megcup_score(denoise(model, n), g) for n, g in validation]),
         validate_every=validate_every,
         progress=True,
