@@ -139,17 +139,22 @@ def plane_colours():
 
 
 def log_ticks(*axes):
-    """Label 1, 2 and 5 of each decade on the logarithmic axes, as plain numbers.
+    """Label the logarithmic axes with plain numbers, few enough to be read.
+
+    1, 2 and 5 of each decade; 1 and 3 where an axis spans two decades, 1 where it spans four.
 
     Parameters
     ----------
     *axes : matplotlib.axes.Axes
+        With their data drawn.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     for one in axes:
         for axis in (one.xaxis, one.yaxis):
             if axis.get_scale() == "log":
-                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                decades = np.ptp(np.log10(axis.get_view_interval()))
+                subs = (1, 2, 5) if decades < 2 else (1, 3) if decades < 4 else (1,)
+                axis.set_major_locator(LogLocator(subs=subs))
                 axis.set_major_formatter("{x:g}")
                 axis.set_minor_formatter(NullFormatter())
