@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.ndimage import uniform_filter
 
 from .rendering import (
-    busiest_part,
     check_bayer,
     check_shapes,
     estimate_rendering,
@@ -99,9 +99,7 @@ class CompareSlider:
                 % (label, note, picture.shape[1], picture.shape[0], WAKE, _base64(file.getvalue()))
             )
             captions.append("<td>%s</td>" % " &middot; ".join(filter(None, [label, note])))
-        # the lens starts where there is most to see
-        top, left, size = busiest_part(pictures[-1], LENS_PIXELS, 1)
-        data = ' data-lens="%d %d"' % (left + size // 2, top + size // 2)
+        data = ' data-lens="%d %d"' % _most_changed(*pictures[:2])
         if self.key:
             data += ' data-key="%s"' % html.escape(self.key)
         return (
@@ -188,6 +186,14 @@ def _check_pictures(pictures):
         elif picture.dtype != np.uint8:
             raise ValueError("%s, expected uint8 or floats in 0-1" % found)
     return pictures
+
+
+def _most_changed(before, after):
+    """Where the lens starts: x and y of the place around which two pictures differ most."""
+    change = np.abs(np.subtract(before, after, dtype=np.float32)).sum(2)
+    change = uniform_filter(change, LENS_PIXELS, mode="constant")  # the border counts less
+    y, x = np.unravel_index(np.argmax(change), change.shape)
+    return int(x), int(y)
 
 
 def _base64(data):
