@@ -16,6 +16,7 @@ import megengine as mge
 import megengine.module as M
 import pandas
 
+from rawkit import pack_bayer, unpack_bayer
 from rawkit.conv import Conv2d, LeakyReLU, fused
 from rawkit.nn import Baseline, Stabilised, score_table
 from rawkit.nn.networks import DenseUNet
@@ -35,6 +36,15 @@ class Residual(Baseline):
         return bayer + super().forward(bayer)
 
 
+class Centered(Baseline):
+    """And see each plane without its mean."""
+
+    def forward(self, bayer):
+        packed = pack_bayer(bayer[:, 0])
+        centered = unpack_bayer(packed - packed.mean(axis=(2, 3), keepdims=True))
+        return bayer + super().forward(centered.reshape(bayer.shape))
+
+
 class SixStabilised(Stabilised):
     """The baseline's layers on planes whose noise has deviation 1."""
 
@@ -52,6 +62,7 @@ class SixStabilised(Stabilised):
 ROWS = {
     "baseline": Baseline,
     "residual output": Residual,
+    "centered input": Centered,
     "stabilized": SixStabilised,
     "U-Net": DenseUNet,
 }
