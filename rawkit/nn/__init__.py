@@ -5,7 +5,13 @@
 """
 
 from ..conv.device import on_gpu  # isort: split  # MegEngine starts here, before the rest needs it
-from .evaluation import has_test_gt, open_scoring_pairs, score_held_out, score_networks, score_table
+from .evaluation import (
+    has_test_gt,
+    open_scoring_pairs,
+    score_held_out,
+    score_table,
+    tabulate_scores,
+)
 from .machine import describe_setup
 from .networks import (
     NETWORKS,
