@@ -138,18 +138,20 @@ def plane_colours():
     return [COLOURS[plane] for plane in PLANES]
 
 
-def log_ticks(*axes):
-    """Label 1, 2 and 5 of each decade on the logarithmic axes, as plain numbers.
+def log_ticks(*axes, marks=(1, 2, 5)):
+    """Label the logarithmic axes with plain numbers.
 
     Parameters
     ----------
     *axes : matplotlib.axes.Axes
+    marks : tuple of int
+        Of each decade; (1,) where there are many.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     for one in axes:
         for axis in (one.xaxis, one.yaxis):
             if axis.get_scale() == "log":
-                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_locator(LogLocator(subs=marks, numticks=20))
                 axis.set_major_formatter("{x:g}")
                 axis.set_minor_formatter(NullFormatter())
