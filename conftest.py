@@ -10,9 +10,9 @@ OUTPUTS = tempfile.mkdtemp(prefix="rawkit-test-")
 
 
 def pytest_configure(config):
-    # notebooks run in kernels that inherit these
-    for name in ("RAWKIT_DATA", "RAWKIT_RUN", "RAWKIT_CONV"):
-        os.environ.pop(name, None)
+    # notebooks run in kernels that inherit the user's own settings
+    for name in "DATA OUTPUTS RUN PHOTO CONV".split():
+        os.environ.pop("RAWKIT_" + name, None)
     os.environ["RAWKIT_OUTPUTS"] = OUTPUTS
 
 

@@ -2,7 +2,7 @@
 """Set everything up, then run the notebooks, the tests or JupyterLab.
 
     python3 run.py          all notebooks in order, then outputs/submit/result.bin
-    python3 run.py test     every test, notebooks included
+    python3 run.py test     the tests, every notebook once; further words go to pytest
     python3 run.py lab      JupyterLab, opened at notebook 01
     python3 run.py doctor   what is installed, found and usable
 
@@ -32,7 +32,7 @@ COMMANDS = {
         # side by side, on a thread each: two at once need less time than two threads save
         ["-m", "pytest", "-n", "2", "--dist", "loadfile"],
     ],
-    # the root, so that README and outputs are in sight; root needs a permission of its own
+    # root_dir, so that README and outputs are in sight; the user root needs a permission
     "lab": [LAB + ["--ServerApp.root_dir=" + ROOT] + ["--allow-root"] * IS_ROOT],
     "doctor": [["-m", "rawkit", "doctor"]],
 }
@@ -41,8 +41,8 @@ COMMANDS = {
 # packages come from (PIP_INDEX_URL, UV_INDEX_URL, proxies, certificates) stays.
 NOT_OURS = "MPLBACKEND MATPLOTLIBRC JUPYTER_PATH IPYTHONDIR VIRTUAL_ENV CONDA_PREFIX".split()
 NOT_OURS += ["UV_" + name for name in (
-    "CONSTRAINT EXCLUDE_NEWER EXTRA FROZEN LOCKED NO_BUILD NO_EDITABLE NO_INSTALL_PROJECT NO_SYNC "
-    "ONLY_GROUP OVERRIDE PROJECT PYTHON RESOLUTION SYSTEM_PYTHON WORKING_DIR WORKING_DIRECTORY"
+    "BUILD_CONSTRAINT CONSTRAINT EXCLUDE_NEWER NO_BUILD OVERRIDE PYTHON REQUIRE_HASHES "
+    "SYSTEM_PYTHON WORKING_DIR WORKING_DIRECTORY"
 ).split()]  # fmt: skip
 
 
@@ -57,21 +57,12 @@ def say(message):
         pass
 
 
-def open_streams():
-    """Give a closed stdin, stdout or stderr a place, or the next file would take its number."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-
-
 def check_platform():
-    found = "%s on %s" % (platform.system(), platform.machine())
+    found = f"{platform.system()} on {platform.machine()}"
     if found != "Linux on x86_64":
         stop(
-            "found %s, expected Linux on x86_64, which MegEngine is built for "
-            "(on Windows, use WSL; elsewhere, a hosted Jupyter such as MegStudio)" % found
+            f"found {found}, expected Linux on x86_64, which MegEngine is built for "
+            "(on Windows, use WSL; elsewhere, a hosted Jupyter such as MegStudio)"
         )
 
 
@@ -92,7 +83,6 @@ def clean_environment():
     }
     environment.update(
         PATH=os.path.join(VENV, "bin") + os.pathsep + os.environ.get("PATH", os.defpath),
-        UV_PROJECT_ENVIRONMENT=VENV,
         PYTHONUTF8="1",  # in whatever locale
         JUPYTER_PREFER_ENV_PATH="1",  # the kernel of .venv, not one the user has registered
         PIP_USER="0",  # pip is told a folder
@@ -107,15 +97,17 @@ def clean_environment():
         try:
             os.makedirs(environment["HOME"], exist_ok=True)
         except OSError as error:
-            stop("%s: cannot write here (%s), expected a folder of yours" % (ROOT, error.strerror))
+            stop(f"{ROOT}: cannot write here ({error.strerror}), expected a folder of yours")
     return environment
 
 
 def works(uv, environment):
-    """Whether this uv starts, and is new enough to know `sync`."""
+    """Whether this uv starts, and is new enough to know `pip sync`."""
     try:  # a version manager's stand-in can be on the path and lead nowhere
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return not subprocess.call([uv, "sync", "--help"], cwd=ROOT, env=environment, **quiet)
+        return not subprocess.call(
+            [uv, "pip", "sync", "--help"], cwd=ROOT, env=environment, **quiet
+        )
     except OSError:
         return False
 
@@ -146,21 +138,24 @@ def find_uv(environment):
 
 
 def set_up(environment):
+    """Make .venv, and put exactly the packages of requirements.txt into it."""
     uv = find_uv(environment)
+    commands = [[uv, "pip", "sync", "--python", VENV_PYTHON, "requirements.txt"]]
     if not os.path.exists(VENV_PYTHON):
         say("Setting up .venv. The first time downloads about 1.2 GB.")
-    if subprocess.call([uv, "sync", "--extra", "test"], cwd=ROOT, env=environment):
-        stop("uv could not set up .venv (its message is above)")
+        commands.insert(0, [uv, "venv", "--allow-existing", "--quiet", VENV])
+    for command in commands:
+        if subprocess.call(command, cwd=ROOT, env=environment):
+            stop("uv could not set up .venv (its message is above)")
 
 
 def main():
-    open_streams()
     name = sys.argv[1] if len(sys.argv) > 1 else "notebooks"
     if name in ("-h", "--help"):
         say(__doc__.strip())
         return
     if name not in COMMANDS:
-        stop("found %r, expected one of %s" % (name, ", ".join(COMMANDS)))
+        stop(f"found {name!r}, expected one of {', '.join(COMMANDS)}")
     check_platform()
     environment = clean_environment()
     set_up(environment)

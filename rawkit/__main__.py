@@ -1,8 +1,6 @@
 """The command line: python -m rawkit COMMAND."""
 
-import sys
-
-from .cli.main import main
+from .cli.main import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,4 +1,4 @@
-"""RGGB Bayer mosaics: packing into planes, and moves that keep the pattern.
+"""RGGB Bayer mosaics: packing into planes, moves that keep the pattern, the tone curve.
 
 A `bayer` mosaic has red at (even row, even column), green on the two mixed
 positions and blue at (odd, odd).  `packed` means four half-size planes in the
@@ -9,24 +9,23 @@ References
 Liu, Wu, Wang, Xu, Zhou, Huang, Wang, Cai, Ding, Fan, Wang: "Learning Raw Image
 Denoising with Bayer Pattern Unification and Bayer Preserving Augmentation",
 CVPR Workshops 2019 (the idea of flips that keep the pattern).
+IEC 61966-2-1:1999 (the sRGB tone curve).
 """
 
 import numpy as np
 
 PLANES = ("R", "Gr", "Gb", "B")
-SCALE = 65536.0  # DN per unit of what networks see, as in the published code
+SCALE = 65536.0  # DN: the codes of 16 bits; one unit of what networks see, as in published code
 VIEWS = range(8)  # bit 0: mirrored left-right, bit 1: up-down, bit 2: transposed
 
 
 def _check_even(height, width):
     if height % 2 or width % 2:
-        raise ValueError(
-            "a Bayer mosaic needs even height and width, found %d x %d" % (height, width)
-        )
+        raise ValueError(f"a Bayer mosaic needs even height and width, found {height} x {width}")
 
 
 def pack_bayer(bayer):
-    """Split a mosaic into its four colour planes.
+    """Split a mosaic into its four color planes.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ def pack_bayer(bayer):
     """
     shape = tuple(int(n) for n in bayer.shape)
     if len(shape) < 2:
-        raise ValueError("a Bayer mosaic has shape (..., H, W), found %s" % (shape,))
+        raise ValueError(f"a Bayer mosaic has shape (..., H, W), found {shape}")
     lead, (height, width) = shape[:-2], shape[-2:]
     _check_even(height, width)
     n = len(lead)
@@ -60,7 +59,7 @@ def pack_bayer(bayer):
 
 
 def unpack_bayer(packed):
-    """Put four colour planes back into a mosaic; the inverse of `pack_bayer`.
+    """Put four color planes back into a mosaic; the inverse of `pack_bayer`.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ def unpack_bayer(packed):
     """
     shape = tuple(int(n) for n in packed.shape)
     if len(shape) < 3 or shape[-3] != 4:
-        raise ValueError("packed planes have shape (..., 4, h, w), found %s" % (shape,))
+        raise ValueError(f"packed planes have shape (..., 4, h, w), found {shape}")
     lead, (height, width) = shape[:-3], shape[-2:]
     n = len(lead)
     cells = packed.reshape(*lead, 2, 2, height, width)
@@ -96,7 +95,7 @@ def crop_bayer(bayer, top, left, size, view=0):
     """Cut a square crop that is RGGB again, mirrored or transposed on the way.
 
     Mirroring swaps even and odd positions, so a mirrored axis is cut one pixel
-    later: no pixel is invented and colours stay where they were in the scene.
+    later: no pixel is invented and colors stay where they were in the scene.
 
     Parameters
     ----------
@@ -127,16 +126,15 @@ def crop_bayer(bayer, top, left, size, view=0):
     """
     if top % 2 or left % 2 or size % 2:
         raise ValueError(
-            "crops of a Bayer mosaic need even numbers, found top %d, left %d, size %d"
-            % (top, left, size)
+            f"crops of a Bayer mosaic need even numbers, found top {top}, left {left}, size {size}"
         )
     mirror_x, mirror_y, transpose = view & 1, view >> 1 & 1, view >> 2 & 1
     y, x = top + mirror_y, left + mirror_x
     height, width = bayer.shape[-2:]
     if min(top, left) < 0 or size < 2 or y + size > height or x + size > width:
         raise ValueError(
-            "a crop of %d at (%d, %d), view %d, does not fit into %d x %d"
-            % (size, top, left, view, height, width)
+            f"a crop of {size} at ({top}, {left}), view {view}, does not fit into "
+            f"{height} x {width}"
         )
     crop = bayer[..., y : y + size, x : x + size]
     crop = crop[..., :: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
@@ -199,3 +197,25 @@ def undo_bayer_view(bayer, view):
     bayer = bayer[..., :: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
     height, width = bayer.shape[-2:]
     return bayer[..., mirror_y : height - mirror_y, mirror_x : width - mirror_x]
+
+
+def to_srgb(light):
+    """Bend linear light by the tone curve of sRGB, for a display.
+
+    Parameters
+    ----------
+    light : array, any shape, float, linear, in 0-1
+
+    Returns
+    -------
+    ndarray, the same shape, uint8
+        Clipped and rounded.
+
+    Examples
+    --------
+    >>> to_srgb(np.array([-1, 0, 0.214, 1, 2])).tolist()
+    [0, 0, 127, 255, 255]
+    """
+    light = np.clip(light, 0, 1)
+    bent = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.uint8(np.rint(255 * bent))

@@ -8,15 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .bayer import pack_bayer
 from .places import GT_OF, ROOT, TRAIN_INPUT, Dataset, atomic_file, find_dataset
 
 PATCH_SIZE = 256  # pixels
 PATCH_BYTES = 2 * PATCH_SIZE * PATCH_SIZE
-WHITE_LEVEL = 65535  # DN
-RUN = 16  # pixels of a plane; their mean barely feels the noise
-# Patches of ours and of the competition: 1.0 and 2.0; frames 512 to 1280 wide: 5 to 23
-FRAME_RATIO = 4
+WHITE_LEVEL = 65535  # DN, the largest code
 
 
 def open_patches(path):
@@ -39,85 +35,17 @@ def open_patches(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            "%s: found %s, expected a file of patches"
-            % (path, "a folder" if path.is_dir() else "no file")
-        )
+        found = "a folder" if path.is_dir() else "no file"
+        raise FileNotFoundError(f"{path}: found {found}, expected a file of patches")
     size = path.stat().st_size
     if size == 0 or size % PATCH_BYTES:
+        why = "; the file is truncated or of another kind" if size else ""
         raise ValueError(
-            "%s: found %s bytes, expected a multiple of %s (256 x 256 uint16 patches)%s"
-            % (
-                path,
-                format(size, ","),
-                format(PATCH_BYTES, ","),
-                "; the file is truncated or of another kind" if size else "",
-            )
+            f"{path}: found {size:,} bytes, expected a multiple of {PATCH_BYTES:,} "
+            f"(256 x 256 uint16 patches){why}"
         )
     shape = (size // PATCH_BYTES, PATCH_SIZE, PATCH_SIZE)
     return np.memmap(str(path), dtype="<u2", mode="r", shape=shape)
-
-
-class PatchFile:
-    """A patch file read piece by piece, for commands that go through it once.
-
-    A file that shrinks while it is read ends a process that has it as a memory map,
-    without a word; here it is an error.  Indices and slices give copies.
-
-    Parameters, errors : as `open_patches`; on reading, ValueError if the file has shrunk.
-
-    Attributes
-    ----------
-    shape : (N, 256, 256)
-    """
-
-    def __init__(self, path):
-        self._path, self.shape = Path(path), open_patches(path).shape
-
-    def __len__(self):
-        return self.shape[0]
-
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            patches = [self[i] for i in range(*index.indices(len(self)))]
-            return np.array(patches, "<u2").reshape((-1,) + self.shape[1:])
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        with open(str(self._path), "rb") as file:
-            file.seek(index * PATCH_BYTES)
-            data = file.read(PATCH_BYTES)
-        if len(data) < PATCH_BYTES:
-            raise ValueError(
-                "%s: found that it has shrunk, expected %d patches as before"
-                % (self._path, len(self))
-            )
-        return np.frombuffer(data, "<u2").reshape(self.shape[1:])
-
-
-def looks_like_frame(patches):
-    """Find out whether "patches" are a camera's frame, cut wherever a patch would end.
-
-    The rows of such a piece come from distant places of the frame, so a mean over
-    a run of a row changes from row to row more than one down a column from column
-    to column.  In a patch both change alike.
-
-    Parameters
-    ----------
-    patches : array, shape (N, 256, 256), DN
-        A sample of the file.
-
-    Returns
-    -------
-    bool
-        True if the first change is more than four times the second in the median patch.
-    """
-    green = pack_bayer(patches)[:, 1].astype(np.float32)
-    changes = []
-    for planes in (green, green.swapaxes(1, 2)):
-        runs = planes.reshape(len(planes), planes.shape[1], -1, RUN).mean(3)
-        changes.append(np.abs(np.diff(runs, axis=1)).mean((1, 2)))
-    across, along = changes
-    return bool(np.median(across / np.maximum(along, 1e-6)) > FRAME_RATIO)
 
 
 def write_patches(path, patches):
@@ -153,19 +81,19 @@ def write_patches(path, patches):
             file.write(np.ascontiguousarray(chunk, "<u2").data)
             count += len(chunk)
         if count == 0:
-            raise ValueError("%s: found no patches to write, expected at least one" % path)
+            raise ValueError(f"{path}: found no patches to write, expected at least one")
     return path
 
 
 def _check_patches(path, patches):
-    found = "%s %s" % (getattr(patches, "dtype", type(patches).__name__), np.shape(patches))
     if (
         not isinstance(patches, np.ndarray)
         or patches.dtype.newbyteorder("=") != np.uint16
         or patches.ndim != 3
         or patches.shape[1:] != (PATCH_SIZE, PATCH_SIZE)
     ):
-        raise ValueError("%s: found %s, expected uint16 (N, 256, 256)" % (path, found))
+        kind = getattr(patches, "dtype", type(patches).__name__)
+        raise ValueError(f"{path}: found {kind} {np.shape(patches)}, expected uint16 (N, 256, 256)")
 
 
 def open_pairs(folder, noisy_name=TRAIN_INPUT):
@@ -186,11 +114,11 @@ def open_pairs(folder, noisy_name=TRAIN_INPUT):
     FileNotFoundError, ValueError
         As `open_patches`, or if the two hold different numbers of patches.
     """
-    noisy, gt = (open_patches(Path(folder) / name) for name in (noisy_name, GT_OF[noisy_name]))
+    paths = [Path(folder) / name for name in (noisy_name, GT_OF[noisy_name])]
+    noisy, gt = (open_patches(path) for path in paths)
     if len(noisy) != len(gt):
         raise ValueError(
-            "%s: found %d patches, expected %d as in %s"
-            % (Path(folder) / GT_OF[noisy_name], len(gt), len(noisy), noisy_name)
+            f"{paths[1]}: found {len(gt)} patches, expected {len(noisy)} as in {noisy_name}"
         )
     return noisy, gt
 
@@ -240,6 +168,6 @@ def find_pairs():
     count = len(open_pairs(dataset.folder)[0]) if complete else 0
     if count > 1:
         return dataset
-    found = "%d pairs" % count if count != 1 else "1 pair"
-    reason = "the tiny synthetic set, because %s holds %s and training needs 2 or more"
-    return Dataset(ROOT / "data", reason % (dataset.folder.name, found))
+    found = f"{dataset.folder.name} holds {count} pair{'s' * (count != 1)}"
+    reason = f"the tiny synthetic set, because {found} and training needs 2 or more"
+    return Dataset(ROOT / "data", reason)

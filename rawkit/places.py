@@ -1,11 +1,10 @@
 """Where data and outputs are, and writing a file whole or not at all."""
 
 import contextlib
-import io
+import errno
 import mmap
 import os
-import platform
-import re
+import tempfile
 import uuid
 from collections import namedtuple
 from pathlib import Path
@@ -20,6 +19,7 @@ NAMES = (TRAIN_INPUT, TRAIN_GT, TEST_INPUT, TEST_GT)
 ROOT = Path(__file__).resolve().parents[1]  # the checkout
 MEGSTUDIO = Path("/home/megstudio")
 RUNS = ("quick", "full")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a quota, a limit on files
 
 Dataset = namedtuple("Dataset", "folder reason")
 
@@ -29,9 +29,9 @@ def _from_root(variable):
     try:
         return ROOT / Path(os.environ[variable]).expanduser()
     except RuntimeError:
+        found = os.environ[variable]
         raise ValueError(
-            "%s: found %r, of a user without a home, expected a folder"
-            % (variable, os.environ[variable])
+            f"{variable}: found {found!r}, of a user without a home, expected a folder"
         ) from None
 
 
@@ -59,14 +59,14 @@ def find_dataset():
         folder, reason = ROOT / "data", "RAWKIT_DATA is not set: the tiny synthetic set"
     if not chosen and not folder.is_dir():
         raise FileNotFoundError(
-            "%s: found no folder, expected the data that comes with the checkout: run rawkit "
-            "from the checkout, not from an installed copy, or set RAWKIT_DATA" % folder
+            f"{folder}: found no folder, expected the data that comes with the checkout: run "
+            "rawkit from the checkout, not from an installed copy, or set RAWKIT_DATA"
         )
     names = (TRAIN_INPUT, TEST_INPUT)
     if not any((folder / name).is_file() for name in names):
         found = "no such file" if folder.is_dir() else "no folder"
         raise FileNotFoundError(
-            "%s (%s): found %s, expected %s" % (folder, reason, found, " or ".join(names))
+            f"{folder} ({reason}): found {found}, expected {' or '.join(names)}"
         )
     return Dataset(folder, reason)
 
@@ -97,7 +97,7 @@ def is_full_run():
     """
     wish = os.environ.get("RAWKIT_RUN") or "quick"
     if wish not in RUNS:
-        raise ValueError("RAWKIT_RUN: found %r, expected %s" % (wish, " or ".join(RUNS)))
+        raise ValueError(f"RAWKIT_RUN: found {wish!r}, expected {' or '.join(RUNS)}")
     return wish == "full"
 
 
@@ -107,12 +107,12 @@ def show_path(path):
     return str(path.relative_to(ROOT)) if ROOT in path.parents else str(path)
 
 
-class atomic_file:
-    """A binary file that appears under its name only when it is complete.
+@contextlib.contextmanager
+def atomic_file(path):
+    """Open a binary file that appears under its name only when it is complete.
 
-    Used as a context manager; an exception inside leaves `path` as it was.  The data
-    goes to a hidden file beside `path`, locked while its writer lives: what a killed
-    one left behind is removed by the next writer of that name.
+    A context manager; an exception inside leaves `path` as it was.  The data goes to a
+    hidden file beside `path`, `.rawkit-...`, which then takes its place.
 
     Parameters
     ----------
@@ -121,88 +121,54 @@ class atomic_file:
 
     Raises
     ------
-    ValueError
-        On entering, if `path` is something that no file can replace: a folder, a
-        device, a pipe.
-    OSError
-        If the folder cannot be written, or the disk is full: the file is named.
+    ValueError, OSError
+        On entering, as `check_output`; OSError that names the file if the disk is full.
     """
-
-    def __init__(self, path):
-        self.path = Path(os.path.realpath(str(path)))
-
-    def __enter__(self):
-        check_output(self.path)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._remove_leftovers()
-            while True:
-                name = ".%s.%s" % (self.path.name, uuid.uuid4().hex[:8])
-                self._temporary = self.path.with_name(name)
-                raw = _NamedFile(str(self._temporary), "xb")
-                raw.path = self.path
-                _lock(raw)
-                if self._temporary.exists():  # else another writer took it for a leftover
-                    break
-                raw.close()
-        except OSError as error:
-            raise OSError(
-                "%s: found a folder that cannot be written (%s), expected a writable one"
-                % (self.path, error.strerror or error)
-            ) from None
-        self._file = io.BufferedWriter(raw)
-        return self._file
-
-    def __exit__(self, kind, value, traceback):
-        try:
-            if kind is None:
-                self._file.flush()
-                _NamedFile.named(self._file.raw, os.fsync, self._file.fileno())
-                os.replace(str(self._temporary), str(self.path))
-        finally:
-            with contextlib.suppress(OSError):  # a full disk has been told of already
-                self._file.close()
-            if self._temporary.exists():
-                self._temporary.unlink()
-
-    def _remove_leftovers(self):
-        pattern = re.compile(re.escape(".%s." % self.path.name) + "[0-9a-f]{8}$")
-        for name in os.listdir(str(self.path.parent)):
-            if pattern.match(name):
-                left = self.path.with_name(name)
-                with contextlib.suppress(OSError), open(str(left), "rb") as file:
-                    if _lock(file, wait=False):
-                        left.unlink()
-
-
-class _NamedFile(io.FileIO):
-    """A file whose errors name the file that is being made."""
-
-    def write(self, data):
-        return self.named(super().write, data)
-
-    def named(self, function, *arguments):
-        try:
-            return function(*arguments)
-        except OSError as error:
-            raise OSError(
-                "%s: found that it cannot be written (%s), expected room for it on the disk"
-                % (self.path, error.strerror)
-            ) from None
-
-
-def _lock(file, wait=True):
-    """Lock an open file until it is closed or its process ends; whether that went well."""
-    import fcntl
-
+    path = Path(os.path.realpath(str(path)))
+    check_output(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".rawkit-{uuid.uuid4().hex[:12]}")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # another has it, or the file system knows no locks
-        return False
-    return True
+        with open(str(temporary), "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(str(temporary), str(path))
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename:
+            raise
+        raise OSError(
+            f"{path}: found no room for it on the disk ({error.strerror}), expected enough"
+        ) from None
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
 
 
-def check_output(path, source=None, overwrite=True):
+def check_folder(folder):
+    """Find out whether files can be written in a folder, which need not exist yet.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Raises
+    ------
+    OSError
+        If they cannot, in it or in the nearest folder above it that exists.
+    """
+    folder = Path(folder).absolute()
+    nearest = next(place for place in (folder, *folder.parents) if os.path.exists(str(place)))
+    try:
+        tempfile.TemporaryFile(dir=str(nearest)).close()
+    except OSError as error:
+        raise OSError(
+            f"{folder}: found a folder that cannot be written ({error.strerror}), expected a "
+            "writable one"
+        ) from None
+
+
+def check_output(path, source=None, overwrite=True, ending=None):
     """Find out, before any work, whether a file can be written under a name.
 
     Parameters
@@ -212,27 +178,37 @@ def check_output(path, source=None, overwrite=True):
         What it is made from.
     overwrite : bool
         Whether it may replace a file.
+    ending : str, optional
+        That the name must have, such as ".dng".
 
     Raises
     ------
     ValueError
-        If there is something that no file can replace: a folder, a device, a pipe,
-        or the source.
+        If there is something that no file can replace: a folder, a device, a pipe, or the
+        source; or for another ending.
     FileExistsError
         If there is a file, and `overwrite` is false.
+    OSError
+        If the folder cannot be written (see `check_folder`), or no file can have the name.
     """
     path = Path(path)
+    check_folder(path.parent)
     try:
-        exists, is_file = path.exists(), path.is_file()
-    except OSError:  # a folder that cannot be looked into: writing will say so
-        return
-    if exists and not is_file:
-        kinds = "a folder" if path.is_dir() else "a device, pipe or socket"
-        raise ValueError("%s: found %s, expected the name of a file" % (path, kinds))
+        os.stat(str(path))
+        exists = True
+    except (FileNotFoundError, NotADirectoryError):
+        exists = False
+    if exists and not path.is_file():
+        found = "a folder" if path.is_dir() else "a device, pipe or socket"
+        raise ValueError(f"{path}: found {found}, expected the name of a file")
     if exists and source is not None and path.resolve() == Path(source).resolve():
-        raise ValueError("%s: found the input itself, expected another name" % path)
+        raise ValueError(f"{path}: found the input itself, expected another name")
+    if ending and path.suffix.lower() != ending:
+        raise ValueError(f"{path}: found the ending {path.suffix!r}, expected {ending}")
     if exists and not overwrite:
-        raise FileExistsError("%s: found a file, expected none: choose another name" % path)
+        raise FileExistsError(
+            f"{path}: found a file, expected none: choose another name or overwrite it"
+        )
 
 
 @contextlib.contextmanager
@@ -242,35 +218,31 @@ def run_lock(path):
     Parameters
     ----------
     path : str or Path
-        What the run writes.  A hidden file beside it says who has the lock.
+        What the run writes.  A hidden file beside it is locked, and says by whom.
 
     Raises
     ------
     OSError
-        If another process, or another run in this one, has the lock: says who.
+        If another process, or another run in this one, has the lock; or as `check_folder`.
     """
     import filelock
 
     path = Path(os.path.realpath(str(path)))
-    note = path.with_name(".%s.lock" % path.name)
+    check_folder(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    note = path.with_name(f".{path.name}.lock")
+    owner = note.read_text().strip() if note.is_file() else ""
+    lock = filelock.FileLock(str(note), timeout=0)
     try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        owner = note.read_text(errors="replace")[:100] if note.is_file() else ""
-        lock = filelock.FileLock(str(note), timeout=0)
         lock.acquire()
     except filelock.Timeout:
         raise OSError(
-            "%s: found another run at work on it (%s), expected none: wait for it or stop it"
-            % (path, owner.strip() or "of unknown owner")
-        ) from None
-    except OSError as error:
-        raise OSError(
-            "%s: found a folder that cannot be written (%s), expected a writable one"
-            % (path, error.strerror or error)
+            f"{path}: found another run at work on it ({owner}), expected none: wait for it or "
+            "stop it"
         ) from None
     try:
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
-            note.write_text("process %d on %s\n" % (os.getpid(), platform.node()))
+        with contextlib.suppress(OSError):  # on a full disk it holds without the note
+            note.write_text(f"process {os.getpid()}")
         yield
     finally:
         with contextlib.suppress(OSError):

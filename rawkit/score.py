@@ -16,18 +16,15 @@ RESAMPLES = 4000  # of a bootstrap: with another seed the ends move by about 1 %
 def _patch_pairs(pred, gt):
     """Check two stacks of patches; yield them one by one as float64 pairs."""
     if pred.shape != gt.shape or len(pred.shape) != 3:
-        raise ValueError(
-            "pred and gt need one shape (N, H, W), found %s and %s"
-            % (tuple(pred.shape), tuple(gt.shape))
-        )
+        raise ValueError(f"pred and gt need one shape (N, H, W), found {pred.shape} and {gt.shape}")
     if len(pred) == 0:
-        raise ValueError("no patches to score: shape %s" % (tuple(pred.shape),))
+        raise ValueError(f"no patches to score: shape {pred.shape}")
     for i in range(len(pred)):  # one at a time: the files can be larger than memory
         check_whole(pred), check_whole(gt)
         pair = np.asarray(pred[i], np.float64), np.asarray(gt[i], np.float64)
         for name, patch in zip(("pred", "gt"), pair):
             if not np.isfinite(patch).all():
-                raise ValueError("patch %d of %s holds NaN or infinity" % (i, name))
+                raise ValueError(f"patch {i} of {name} holds NaN or infinity")
         yield pair
 
 
@@ -62,8 +59,8 @@ def normalized_l1(pred, gt):
         brightness = g.mean()
         if brightness <= 0:
             raise ValueError(
-                "patch %d of gt has mean %g: the score divides by its root and is undefined"
-                % (i, brightness)
+                f"patch {i} of gt has mean {brightness:g}: the score divides by its root and is "
+                "undefined"
             )
         errors.append(np.abs(p - g).mean() / np.sqrt(brightness))
     return np.array(errors)

@@ -16,12 +16,9 @@ def patches(rng):
 
 
 @pytest.fixture
-def auto_path():
+def auto_path(monkeypatch):
     """The same first weights each time; and what a test chooses ends with it."""
     import megengine
 
-    from rawkit import conv
-
     megengine.random.seed(0)  # an activation next to 0 may fall to either side
-    yield
-    conv.set_conv_path("auto")
+    monkeypatch.setenv("RAWKIT_CONV", "auto")

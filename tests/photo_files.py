@@ -5,11 +5,19 @@ import struct
 import numpy as np
 import tifffile
 
-from rawkit.photo import Photo, read_photo
+from rawkit.photo import Metadata, Photo, read_photo
 from rawkit.photo.dng import SRGB_TO_XYZ
 
 NEUTRAL = np.array([0.5, 1.0, 0.625])
 MATRIX = NEUTRAL[:, None] * np.linalg.inv(SRGB_TO_XYZ)  # a camera that sees sRGB
+EXIF = {
+    "Exif.Image.Make": "Maker",
+    "Exif.Image.Model": "One",
+    "Exif.Photo.ISOSpeedRatings": "800",
+    "Exif.Photo.ExposureTime": "1/50",
+    "Exif.Photo.FNumber": "28/10",
+    "Exif.Photo.DateTimeOriginal": "2026:01:02 03:04:05",
+}
 
 
 def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fields):
@@ -30,7 +38,7 @@ def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fiel
         "orientation": 1,
         "make": "Maker",
         "model": "One",
-        "exif": {"iso": 800, "exposure_time": 0.02, "f_number": 2.8, "date": "2026:01:02 03:04:05"},
+        "metadata": Metadata(EXIF, {}, ""),
         "tags": {},
         "noise_profile": None,
         "notes": (),

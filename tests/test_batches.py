@@ -52,7 +52,7 @@ def test_whole_patches_can_still_be_transposed():
 
 
 def test_pairs_that_do_not_fit_are_named(pairs):
-    with pytest.raises(ValueError, match=r"\(20, 256, 256\).*\(3, 256, 256\)"):
+    with pytest.raises(ValueError, match=r"\(3, 256, 256\).*\(20, 256, 256\)"):
         PairBatches(pairs[0], pairs[1][:3])
     with pytest.raises(ValueError, match="found 3 pairs"):
         PairBatches(pairs[0][:3], pairs[1][:3], index_fault=True)
@@ -73,6 +73,9 @@ def test_synthetic_batches_repeat_and_can_be_restored(scenes):
     for found, expected in zip(next(again), second):
         np.testing.assert_array_equal(found, expected)
     assert again.state() == 2
+    for state in (-1, "2", None, [2]):
+        with pytest.raises(ValueError, match="found batches at"):
+            again.restore(state)
 
 
 def test_the_line_given_is_the_noise_that_was_added(scenes):

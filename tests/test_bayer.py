@@ -4,22 +4,22 @@ import pytest
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.bayer import VIEWS, bayer_view, crop_bayer, undo_bayer_view
 
-COLOURS = np.array([["R", "Gr"], ["Gb", "B"]])
+COLORS = np.array([["R", "Gr"], ["Gb", "B"]])
 
 
-def colour_mosaic(height, width):
-    return np.tile(COLOURS, (height // 2, width // 2))
+def color_mosaic(height, width):
+    return np.tile(COLORS, (height // 2, width // 2))
 
 
 def is_rggb_up_to_transpose(mosaic, transposed):
-    expected = colour_mosaic(*mosaic.shape)
+    expected = color_mosaic(*mosaic.shape)
     if transposed:  # the two greens change places, red and blue must not
         expected = np.where(expected == "Gr", "Gb", np.where(expected == "Gb", "Gr", expected))
     return (mosaic == expected).all()
 
 
-def test_pack_puts_each_colour_into_its_plane():
-    packed = pack_bayer(colour_mosaic(4, 6))
+def test_pack_puts_each_color_into_its_plane():
+    packed = pack_bayer(color_mosaic(4, 6))
     assert packed.shape == (4, 2, 3)
     for plane, name in zip(packed, ("R", "Gr", "Gb", "B")):
         assert (plane == name).all()
@@ -55,7 +55,7 @@ def test_odd_or_wrong_shapes_are_named():
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_crops_and_views_are_rggb_again(view):
-    mosaic = colour_mosaic(12, 16)
+    mosaic = color_mosaic(12, 16)
     assert is_rggb_up_to_transpose(crop_bayer(mosaic, 2, 4, 6, view), view & 4)
     assert is_rggb_up_to_transpose(bayer_view(mosaic, view), view & 4)
 

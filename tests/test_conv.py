@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from megengine.autodiff import GradManager
 
-from rawkit.conv import Conv2d, ConvTranspose2d, LeakyReLU, fused, fusion, primitives
+from rawkit.conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
 
 pytestmark = pytest.mark.usefixtures("auto_path")
 
@@ -52,47 +52,13 @@ def filled(layer, shape, rng):
 
 
 @pytest.mark.parametrize("path", ["onednn", "native"])
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(case=layers())
 def test_every_layer_agrees_with_float64(path, case):
     use(path)
     layer, shape, seed = case
     x, dy = filled(layer, shape, np.random.default_rng(seed))
     assert_close(gradients(layer, x, dy), expect(layer, x, dy))
-
-
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize(
-    "kernel, stride, padding, dilation, width",
-    [(5, 1, 2, 1, 32), (7, 1, 3, 1, 12), (3, 1, 2, 2, 16), ((5, 3), (2, 1), (0, 3), 1, 9)],
-)
-def test_large_and_dilated_depthwise_filters_train(kernel, stride, padding, dilation, width, bias):
-    layer = Conv2d(width, width, kernel, stride, padding, dilation, groups=width, bias=bias)
-    x, dy = filled(layer, (3, width, 17, 14), np.random.default_rng(0))
-    use("onednn")
-    fusion._plans.clear()
-    assert_close(gradients(layer, x, dy), expect(layer, x, dy))
-    (plan,) = fusion._plans.values()
-    backward = plan.list._keep[plan.forward_steps :]
-    names = [plan.dnn.implementation(desc) for desc in backward]
-    assert not any(name.startswith("ref") for name in names), "oneDNN's plain loop"
-
-
-def test_depthwise_gradients_in_numpy_on_planes_of_a_patch(monkeypatch):
-    """Whatever kernels this machine's oneDNN has."""
-    monkeypatch.setattr(
-        primitives.Primitives,
-        "_is_slow",
-        lambda self, node, params, desc: primitives.is_depthwise(node, params.shape),
-    )
-    layer = Conv2d(8, 8, 3, padding=1, groups=8)
-    x, dy = filled(layer, (2, 8, 128, 128), np.random.default_rng(0))
-    use("onednn")
-    fusion._plans.clear()
-    assert_close(gradients(layer, x, dy), expect(layer, x, dy))
-    (plan,) = fusion._plans.values()
-    assert sum(callable(step) for step, _ in plan.list.steps) == 2
-    fusion._plans.clear()
 
 
 @pytest.mark.parametrize("outputs, groups", [(8, 4), (32, 4), (64, 4), (4, 2)])
@@ -221,7 +187,7 @@ def test_training_takes_the_same_course_as_native():
 def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     # large enough for all threads; in this process twice, and once in a new one
     args = "'onednn', 16, 48, 20"
-    script = "from test_conv import training; print(training(%s)[1].tobytes().hex())" % args
+    script = f"from test_conv import training; print(training({args})[1].tobytes().hex())"
     here = os.path.dirname(os.path.abspath(__file__))
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join([here, os.path.dirname(here)]))
     command = [sys.executable, "-c", script]
@@ -231,6 +197,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     assert first.hex() == other.stdout.decode().split()[-1]
 
 
+@pytest.mark.slow
 def test_agrees_with_float64_on_older_processors():
     env = dict(os.environ, ONEDNN_MAX_CPU_ISA="AVX2")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]

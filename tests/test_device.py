@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from rawkit import places
 
 STEP = """
@@ -25,3 +27,12 @@ def test_a_training_step_prints_nothing_of_its_own():
         command, cwd=str(places.ROOT), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert (found.stdout, found.stderr) == (b"True\n", b"")
+
+
+@pytest.mark.parametrize("name, words", [("gpu9", "no device gpu9"), ("abc", "Invalid device")])
+def test_a_device_that_is_not_there_is_one_line(name, words):
+    command = [sys.executable, "-c", "import rawkit.conv"]
+    env = dict(os.environ, MGE_DEFAULT_DEVICE=name)
+    found = subprocess.run(command, cwd=str(places.ROOT), env=env, stderr=subprocess.PIPE)
+    line = found.stderr.decode().splitlines()[-1]
+    assert line.startswith("ImportError: ") and words in line and "MGE_DEFAULT_DEVICE" in line

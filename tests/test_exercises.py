@@ -20,6 +20,8 @@ from notebook_runs import changed, printed, solve
 from rawkit.cli.pages import NOTEBOOKS, execute
 from rawkit.places import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 class Exercise(NamedTuple):
     notebook: str

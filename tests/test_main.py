@@ -19,7 +19,7 @@ def files(tmp_path, patches):
     noisy = np.clip(patches + noise, 0, 65535).astype(np.uint16)
     write_patches(tmp_path / "gt.bin", patches)
     write_patches(tmp_path / "noisy.bin", noisy)
-    save_model(tmp_path / "w.npz", Baseline())
+    save_model(tmp_path / "weights", Baseline())
     return tmp_path
 
 
@@ -72,7 +72,7 @@ def test_a_typo_costs_no_page_of_an_earlier_run(name, value, told, tmp_path, mon
 def test_outputs_cannot_go_into_a_file(place, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / place))
     (tmp_path / "file").write_bytes(b"")
-    told = "%s: found a place that cannot be written" % (tmp_path / place)
+    told = f"{tmp_path / place}: found a folder that cannot be written"
     assert told in fails(capsys, "notebooks", "01")
 
 
@@ -86,7 +86,13 @@ def test_what_a_raw_file_ending_promises_is_asked_for(content, capsys, tmp_path)
 
 
 def test_denoise_writes_a_whole_file(capsys, files):
-    arguments = ["denoise", files / "noisy.bin", files / "out.bin", "--weights", files / "w.npz"]
+    arguments = [
+        "denoise",
+        files / "noisy.bin",
+        files / "out.bin",
+        "--weights",
+        files / "weights",
+    ]
     assert main([str(a) for a in arguments]) == 0
     assert open_patches(files / "out.bin").shape == (3, 256, 256)
 
@@ -103,7 +109,7 @@ def test_denoise_writes_over_nothing(capsys, files):
     )
     assert (files / "noisy.bin").read_bytes() == before
     assert (files / "mine.bin").read_text() == "mine"
-    options = ["--weights", files / "w.npz", "--overwrite"]
+    options = ["--weights", files / "weights", "--overwrite"]
     assert main([str(a) for a in command + [files / "mine.bin"] + options]) == 0
     assert open_patches(files / "mine.bin").shape == (3, 256, 256)
 
@@ -117,20 +123,6 @@ def test_info_tells_what_is_there(capsys, files):
     assert "competition_test_gt.0.2.bin: 16 patches" in out
 
 
-def test_a_frame_that_could_be_patches_is_told_of(capsys, files):
-    """3072 x 4096 pixels are as many bytes as 192 patches."""
-    scene = open_patches(places.ROOT / "data" / places.TEST_INPUT)[:12]
-    scene.reshape(3, 4, 256, 256).swapaxes(1, 2).tofile(str(files / "frame.bin"))  # 768 x 1024
-    warning = "frame.bin: found what looks like a camera's whole frame, expected patches"
-    assert main(["info", str(files / "frame.bin")]) == 0
-    assert warning in capsys.readouterr().err
-    command = ["denoise", files / "frame.bin", files / "o.bin", "--weights", files / "w.npz"]
-    assert main([str(a) for a in command]) == 0
-    assert warning in capsys.readouterr().err
-    assert main(["info", str(places.ROOT / "data")]) == 0
-    assert capsys.readouterr().err == ""
-
-
 def test_faults_are_named(capsys, files, patches):
     (files / "short.bin").write_bytes(bytes(1000))
     write_patches(files / "two.bin", patches[:2])
@@ -140,14 +132,14 @@ def test_faults_are_named(capsys, files, patches):
         "none.bin: found no file": ["score", files / "none.bin", files / "gt.bin"],
         "two.bin: found 2 patches, expected 3": ["score", files / "two.bin", files / "gt.bin"],
         "black.bin: patch 0 of gt has mean 0": ["score", files / "gt.bin", files / "black.bin"],
-        "none.npz: found no file": [
-            "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "none.npz",
+        "none: found no file": [
+            "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "none",
         ],
         "gt.bin: found no readable weights": [
             "denoise", files / "gt.bin", files / "o.bin", "--weights", files / "gt.bin",
         ],
         "found a folder that cannot be written": [
-            "denoise", files / "gt.bin", files / "w.npz" / "o.bin", "--weights", files / "w.npz",
+            "denoise", files / "gt.bin", files / "gt.bin" / "o.bin", "--weights", files / "weights",
         ],
         "found no file with a competition name": ["info", files],
     }.items():  # fmt: skip
@@ -165,10 +157,10 @@ def test_a_dataset_whose_files_do_not_fit_is_named(capsys, tmp_path, patches):
 def test_a_network_that_answers_nan_leaves_the_old_result(capsys, files):
     model = Baseline()
     model.conv6[0].bias[:] = float("nan")
-    save_model(files / "nan.npz", model)
+    save_model(files / "nan", model)
     before = (files / "noisy.bin").read_bytes()
     command = ["denoise", files / "gt.bin", files / "noisy.bin", "--overwrite"]
-    assert "NaN" in fails(capsys, *command, "--weights", files / "nan.npz")
+    assert "NaN" in fails(capsys, *command, "--weights", files / "nan")
     assert (files / "noisy.bin").read_bytes() == before
 
 
@@ -187,26 +179,61 @@ def shell(line):
 
 
 @pytest.mark.parametrize(
-    "line",
+    "line, expected",
     [
-        "rawkit info data | true; exit ${PIPESTATUS[0]}",
-        "rawkit info data > /dev/null 2>&-",
-        "rawkit info data >&- 2>&- <&-",
+        ("rawkit info data | true; exit ${PIPESTATUS[0]}", (0, "")),
+        ("rawkit info data > /dev/null 2>&-", (0, "")),
+        ("rawkit info data >&- 2>&- <&-", (0, "")),
+        ("rawkit --help > /dev/full", (2, "rawkit: No space left on device\n")),
+        ("rawkit info data > /dev/full", (2, "rawkit info: No space left on device\n")),
+        ("PYTHONWARNINGS=error rawkit info data > /dev/null", (0, "")),
     ],
 )
-def test_gone_readers_and_closed_streams_are_no_failures(line):
-    assert shell(line) == (0, "")
+def test_streams_of_any_kind_end_in_a_status_and_a_line(line, expected):
+    assert shell(line) == expected
 
 
-def test_ctrl_c_ends_quietly_with_its_status(tmp_path):
-    command = [sys.executable, "-m", "rawkit", "synth", str(tmp_path), "--train", "4000"]
-    child = subprocess.Popen(command, cwd=str(places.ROOT), stderr=subprocess.PIPE)
-    while not list(tmp_path.glob(".competition*")):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_quietly_with_its_status(number, tmp_path):
+    child = start("synth", tmp_path, "--train", 4000)
+    while not list(tmp_path.glob(".rawkit-*")):
         time.sleep(0.1)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate()
-    assert child.returncode == 128 + signal.SIGINT
-    assert b"Traceback" not in err and os.listdir(str(tmp_path)) == []
+    child.send_signal(number)
+    assert child.communicate()[1].decode().count("Traceback") == 0
+    assert child.returncode == 128 + number
+    assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("module", ["numpy", "megengine"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_modules_are_imported_is_quiet_too(module, number, files, tmp_path):
+    """Also where the module makes an error of its own of it."""
+    code = f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\n    os.getpid()\n"
+    code += "except KeyboardInterrupt:\n    raise AttributeError\n"
+    (tmp_path / (module + ".py")).write_text(code)
+    child = start("denoise", files / "noisy.bin", files / "out.bin", PYTHONPATH=tmp_path)
+    assert child.communicate()[1] == b""
+    assert child.returncode == 128 + number
+
+
+def start(*arguments, **variables):
+    """Start a command in a process whose signals are not ignored, as they are under nohup."""
+    changes = {name: str(value) for name, value in variables.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "rawkit"] + [str(a) for a in arguments],
+        cwd=str(places.ROOT),
+        env=dict(os.environ, **changes),
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def test_a_full_disk_is_told_on_a_line_of_its_own(files, tmp_path):
+    """And not behind the progress bar."""
+    command = f"denoise {files}/noisy.bin {tmp_path}/o.bin --weights {files}/weights"
+    status, errors = shell(f"ulimit -f 100; rawkit {command}")
+    last = errors.replace("\r", "\n").splitlines()[-1]
+    assert (status, last[:15]) == (2, "rawkit denoise:") and "o.bin: found no room" in last
 
 
 def test_swapped_files_are_asked_after(capsys):

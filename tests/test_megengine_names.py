@@ -18,7 +18,7 @@ def sources():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code":
-                yield "".join(cell["source"])
+                yield "".join(line for line in cell["source"] if not line.startswith("%"))
 
 
 def used(source, known):
@@ -31,7 +31,7 @@ def used(source, known):
                     known[name.asname or "megengine"] = name.name if name.asname else "megengine"
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("megengine"):
             for name in node.names:
-                known[name.asname or name.name] = "%s.%s" % (node.module, name.name)
+                known[name.asname or name.name] = f"{node.module}.{name.name}"
                 yield known[name.asname or name.name]
     for node in ast.walk(tree):
         parts = []

@@ -5,7 +5,6 @@ import pytest
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.nn import predict
-from rawkit.nn.archive import load_arrays, save_arrays
 from rawkit.nn.networks import (
     PARAMETER_BUDGET,
     Baseline,
@@ -14,7 +13,7 @@ from rawkit.nn.networks import (
     count_parameters,
     measure,
 )
-from rawkit.nn.weights import get_weights, load_model, save_model, set_weights, sha256
+from rawkit.nn.weights import get_weights, set_weights
 
 
 @pytest.fixture
@@ -29,8 +28,8 @@ def test_the_baseline_has_the_published_names_shapes_and_budget(baseline):
     widths = (4, 50, 50, 50, 50, 50, 4)
     expected = {}
     for i, (before, after) in enumerate(zip(widths, widths[1:]), start=1):
-        expected["conv%d.0.weight" % i] = (after, before, 3, 3)
-        expected["conv%d.0.bias" % i] = (1, after, 1, 1)
+        expected[f"conv{i}.0.weight"] = (after, before, 3, 3)
+        expected[f"conv{i}.0.bias"] = (1, after, 1, 1)
     assert {name: t.shape for name, t in baseline.named_parameters()} == expected
     assert count_parameters(baseline) == 93854
 
@@ -48,9 +47,7 @@ def published_forward(weights, bayer, output_activation):
     x = megengine.Tensor(bayer).reshape(n, h // 2, 2, w // 2, 2).transpose(0, 2, 4, 1, 3)
     x = x.reshape(n, 4, h // 2, w // 2)
     for i in range(1, 7):
-        weight, bias = (
-            megengine.Tensor(weights["conv%d.0.%s" % (i, k)]) for k in ("weight", "bias")
-        )
+        weight, bias = (megengine.Tensor(weights[f"conv{i}.0.{k}"]) for k in ("weight", "bias"))
         x = F.conv2d(x, weight, bias, padding=1)
         if i < 6 or output_activation:
             x = F.leaky_relu(x, 0.125)
@@ -72,43 +69,12 @@ def test_the_baseline_computes_what_was_published(rng, output_activation):
         np.testing.assert_allclose(found[negative], without[negative] / 8, atol=2e-6)
 
 
-def test_weights_survive_the_way_to_disk(tmp_path, baseline, rng):
-    path = tmp_path / "w.npz"
-    digest = save_model(path, baseline, steps=3)
-    model, meta = load_model(path)
-    assert digest == sha256(path)
-    assert meta["network"] == "Baseline" and meta["steps"] == 3 and meta["parameters"] == 93854
-    bayer = rng.integers(0, 65536, (1, 16, 16), dtype=np.uint16)
-    np.testing.assert_array_equal(predict(model, bayer), predict(baseline, bayer))
-
-
-def test_weights_hold_no_pickle(tmp_path, baseline):
-    save_model(tmp_path / "w.npz", baseline)
-    with np.load(str(tmp_path / "w.npz"), allow_pickle=False) as file:
-        assert sum(file[name].size for name in file.files if name != "meta") == 93854
-
-
-def test_bad_weights_are_named(tmp_path, baseline):
-    with pytest.raises(FileNotFoundError, match="none.npz: found no file"):
-        load_model(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("not weights")
-    with pytest.raises(ValueError, match="text.npz: found no readable weights"):
-        load_model(tmp_path / "text.npz")
-    weights = get_weights(baseline)
-    before = {name: array.copy() for name, array in weights.items()}
-    weights["conv6.0.bias"] = weights["conv6.0.bias"][:, :3]
-    with pytest.raises(ValueError, match=r"mine: .*do not fit Baseline.*conv6\.0\.bias"):
-        set_weights(baseline, weights, "mine")
-    for name, array in get_weights(baseline).items():
-        np.testing.assert_array_equal(array, before[name])
-
-
 def test_the_layers_one_by_one_give_the_same(baseline, rng):
     """Layers of the same kind but other widths must not be taken for each other."""
     bayer = megengine.Tensor(rng.random((1, 1, 16, 16), dtype=np.float32))
     x = pack_bayer(bayer[:, 0])
     for i in range(1, 7):
-        x = getattr(baseline, "conv%d" % i)(x)
+        x = getattr(baseline, f"conv{i}")(x)
     np.testing.assert_allclose(unpack_bayer(x).numpy(), baseline(bayer).numpy()[:, 0], atol=1e-6)
 
 
@@ -214,14 +180,6 @@ def test_a_mosaic_too_small_to_estimate_is_named():
         predict(BlindUNet(2), np.zeros((1, 46, 64)))
 
 
-def test_weights_of_the_first_release_load_with_one_view(tmp_path):
-    save_model(tmp_path / "old.npz", BlindUNet(1))
-    arrays, meta = load_arrays(tmp_path / "old.npz")
-    save_arrays(tmp_path / "old.npz", arrays, dict(meta, config={}))
-    model, _ = load_model(tmp_path / "old.npz")
-    assert model.config == {"views": 1}
-
-
 def test_the_unet_treats_each_image_alone(rng):
     model = busy(2, rng)
     light = np.linspace(3000, 30000, 64).repeat(2)
@@ -233,7 +191,7 @@ def test_the_unet_treats_each_image_alone(rng):
 
 
 def test_another_phase_than_rggb_is_told_of(rng):
-    colour = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
-    bayer = rng.normal(colour, np.sqrt(20 * colour), (1, 64, 64)).round()
+    color = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
+    bayer = rng.normal(color, np.sqrt(20 * color), (1, 64, 64)).round()
     with pytest.warns(UserWarning, match="1 of 1 mosaics have their greens"):
         predict(BlindUNet(2), np.roll(bayer, 1, axis=2))

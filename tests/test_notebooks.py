@@ -1,4 +1,4 @@
-"""The notebooks under other settings than those of their committed outputs.
+"""The notebooks under other settings than those of their committed outputs: the second tier.
 
 Each runs here on its own, in a fresh kernel, with an outputs folder of its own.
 """
@@ -10,8 +10,8 @@ from notebook_runs import run, run_in_turn
 
 from rawkit import open_patches, places, write_patches
 from rawkit.cli.pages import NOTEBOOKS
+from rawkit.nn import import_network, save_model
 from rawkit.nn.networks import Baseline
-from rawkit.nn.weights import save_model
 from rawkit.synth import write_dataset
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
@@ -52,8 +52,8 @@ def adds_one_dn():
 @pytest.fixture
 def choice(tmp_path):
     """What makes notebook 05 take the network whose answer is known."""
-    save_model(tmp_path / "mine.npz", adds_one_dn())
-    return "WEIGHTS = %r\n" % str(tmp_path / "mine.npz")
+    save_model(tmp_path / "mine.safetensors", adds_one_dn())
+    return "WEIGHTS = %r\n" % str(tmp_path / "mine.safetensors")
 
 
 DATASETS = {  # pairs to train on, test inputs
@@ -66,6 +66,7 @@ DATASETS = {  # pairs to train on, test inputs
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, name):
     """In full on another dataset, then on small ones without the test patches' gt."""
@@ -145,15 +146,16 @@ class Broken(Darker):
 """
 
 
-def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_path, monkeypatch):
-    (tmp_path / "own_networks.py").write_text(OWN)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    import own_networks
-
+@pytest.mark.slow
+def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_path):
     folder = tmp_path / "out" / "weights"
+    folder.mkdir(parents=True)
+    code = folder / "own_networks.py"
+    code.write_text(OWN)
     for name in ("Darker", "Wide", "Same", "Halved", "Broken"):
-        save_model(folder / (name.lower() + ".npz"), getattr(own_networks, name)())
-    (folder / "text.npz").write_text("no weights")
+        model = import_network(code, name)()
+        save_model(folder / (name.lower() + ".safetensors"), model, code)
+    (folder / "text.safetensors").write_text("no weights")
     hide = "import pathlib, rawkit.nn.weights as w\n"
     hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
     error, text = run("05", hide)
@@ -161,12 +163,13 @@ def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_pa
     left_out = [line for line in text.splitlines() if line.startswith("left out")]
     assert len(left_out) == 5
     reasons = "found 120000 parameters", "returns its input", "answer of shape", "on purpose"
-    for words in reasons + ("text.npz",):
+    for words in reasons + ("text.safetensors",):
         assert sum(words in line for line in left_out) == 1
-    assert "chosen: %s" % (folder / "darker.npz") in text
+    assert "chosen: %s" % (folder / "darker.safetensors") in text
     assert open_patches(tmp_path / "out" / "submit" / "result.bin").shape == (4, 256, 256)
 
 
+@pytest.mark.slow
 def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     """Run 05 as it would be there: no variable set, its folders present."""
     for name in ("RAWKIT_DATA", "RAWKIT_OUTPUTS"):
@@ -182,6 +185,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     assert len(open_patches(places / "workspace" / "submit" / "result.bin")) == 4
 
 
+@pytest.mark.slow
 def test_05_without_weights_says_which_notebook_to_run(settings, tmp_path):
     hide = "import pathlib, rawkit.nn.weights as w\n"
     hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"

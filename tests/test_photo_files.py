@@ -3,21 +3,21 @@
 import errno
 import io
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+import rawpy
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photo_files import compress, make_photo
 
+from rawkit.bayer import to_srgb
 from rawkit.photo import from_rggb, read_photo, to_rggb, write_dng
 from rawkit.photo import tags as t
-from rawkit.photo.dng import SRGB_TO_XYZ, encode_dng, to_srgb
+from rawkit.photo.clipping import find_clip
+from rawkit.photo.dng import SRGB_TO_XYZ, encode_dng
 from rawkit.photo.frame import PHASES, active_view
-
-rawpy = pytest.importorskip("rawpy")
 
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -70,7 +70,8 @@ def test_every_pixel_comes_back(tmp_path, photo, compressed):
         np.testing.assert_array_equal(one.black_level, photo.black_level)
         for name in ("active", "phase", "white_level", "orientation", "make", "model"):
             assert getattr(one, name) == getattr(photo, name), name
-        assert one.exif == pytest.approx(photo.exif) if "date" not in photo.exif else True
+        for key, value in photo.metadata.exif.items():
+            assert one.metadata.exif[key] == value
         np.testing.assert_allclose(one.color_matrix, photo.color_matrix, atol=1e-5)
         np.testing.assert_allclose(one.white_balance, photo.white_balance, atol=1e-5)
         for down, expected in zip(one.black_deltas, photo.black_deltas):
@@ -79,7 +80,7 @@ def test_every_pixel_comes_back(tmp_path, photo, compressed):
 
 @MANY
 @given(photo=photos())
-def test_colours_land_where_they_belong(photo):
+def test_colors_land_where_they_belong(photo):
     """Each pixel of the RGGB mosaic is of the colour that its place says."""
     top, left, bottom, right = photo.active
     y, x = np.mgrid[0 : bottom - top, 0 : right - left]
@@ -115,14 +116,19 @@ def test_values_between_codes_keep_their_mean_and_make_no_steps():
     assert codes.mean() == pytest.approx(600.3, abs=0.01)
 
 
-def test_what_was_clipped_stays_and_nothing_passes_the_clip():
+def test_what_was_clipped_stays_if_it_still_is_and_nothing_passes_white():
     mosaic = np.full((64, 64), 1000, np.uint16)
     mosaic[:8] = 15000  # clips below the white level that the file claims
     photo = make_photo(mosaic)
-    changed = from_rggb(photo, to_rggb(photo) * np.float32(0.9))
+    clip = find_clip(photo)
+    assert (clip.level == 15000).all() and clip.found.all()
+    rggb = to_rggb(photo)
+    rggb[8:] *= np.float32(0.9)
+    changed = from_rggb(photo, rggb, clip)
     assert (changed.mosaic[:8] == 15000).all() and (changed.mosaic[8:] < 1000).all()
-    changed = from_rggb(photo, to_rggb(photo) + np.float32(65535))
-    assert (changed.mosaic == 15000).all()
+    dimmed = from_rggb(photo, to_rggb(photo) * np.float32(0.9), clip)  # by a network that knows
+    assert (dimmed.mosaic[:8] < 15000).all()
+    assert from_rggb(photo, to_rggb(photo) + np.float32(65535), clip).mosaic.max() == 16383
 
 
 def silent(capfd):
@@ -159,34 +165,15 @@ def test_adobes_code_and_libraw_see_what_went_in(tmp_path, capfd, rng, phase, ar
         assert raw.camera_whitebalance[:3] == pytest.approx([2, 1, 1.6], rel=1e-5)
 
 
-def test_libraw_tells_the_same_as_the_tags(tmp_path, rng):
-    """The road of all files that are no DNG, on one whose contents are known."""
-    from rawkit.photo.reading import _read_other
-
-    mosaic = rng.integers(0, 4096, (64, 84)).astype(np.uint16)
-    black = [[10, 20], [30, 40]]
-    photo = make_photo(mosaic, "GBRG", (2, 4, 62, 81), black, 4000, orientation=6)
-    path = replace(tmp_path / "a.dng", photo)
-    with t.open_tiff(path) as tiff:
-        found = _read_other(path, tiff.pages[0])
-    np.testing.assert_array_equal(found.mosaic, mosaic)
-    np.testing.assert_array_equal(found.black_level, black)
-    np.testing.assert_allclose(found.white_balance, photo.white_balance, rtol=1e-5)
-    for name in ("active", "phase", "white_level", "orientation", "make", "model", "bits"):
-        assert getattr(found, name) == getattr(photo, name), name
-    assert found.exif["iso"] == 800 and found.exif["exposure_time"] == pytest.approx(0.02)
-
-
 def test_calibration_goes_on_and_what_is_no_longer_true_does_not(tmp_path, rng):
     mosaic = rng.integers(0, 4096, (64, 84)).astype(np.uint16)
     opcodes = bytes([0, 0, 0, 0])  # a list of none
     kept = {
-        50931: (t.ASCII, 0, "signature"),
+        50931: (t.ASCII, 0, "signaturé".encode() + b"\0"),
         50964: (t.SRATIONAL, 9, (1, 2) * 9),
         51009: (7, 4, opcodes),
         50719: (t.LONG, 2, (2, 2)),
         50720: (t.LONG, 2, (70, 50)),
-        33432: (t.ASCII, 0, "someone"),
     }
     gone = {
         t.NOISE_PROFILE: (12, 2, (1e-4, 1e-6)),
@@ -196,18 +183,19 @@ def test_calibration_goes_on_and_what_is_no_longer_true_does_not(tmp_path, rng):
     path = replace(tmp_path / "a.dng", make_photo(mosaic, tags={**kept, **gone}))
     found = read_photo(path)
     np.testing.assert_array_equal(found.noise_profile, [[1e-4, 1e-6]])
-    assert "private data" in found.notes
+    assert "not kept in a copy: private data" in found.notes
     path = replace(tmp_path / "b.dng", found)
     with tifffile.TiffFile(str(path)) as tiff:
         first, raw = tiff.pages[0], tiff.pages[0].pages[0]
         for code, (_, _, value) in kept.items():
             page = raw if code in t.RAW else first
+            value = value[:-1].decode() if code == 50931 else value
             assert page.tags[code].value == value, code
         for code in list(gone) + [t.LINEARIZATION]:
             assert code not in first.tags and code not in raw.tags
 
 
-def test_a_linearisation_table_is_applied(tmp_path, rng):
+def test_a_linearization_table_is_applied(tmp_path, rng):
     codes = rng.integers(0, 250, (64, 64)).astype(np.uint16)
     table = (np.arange(256) ** 2 // 16).astype(np.uint16)
     extra = {t.LINEARIZATION: (t.SHORT, 256, tuple(int(v) for v in table))}
@@ -257,20 +245,6 @@ def test_nothing_is_written_over_and_failure_leaves_nothing(tmp_path, monkeypatc
     with pytest.raises(OSError, match="disk full"):
         write_dng(tmp_path / "b.dng", photo)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.dng"]
-
-
-def test_the_sample_is_what_its_command_makes():
-    from rawkit.photo.sample import make_sample
-
-    path = Path(__file__).parents[1] / "data" / "photo" / "sample.dng"
-    assert path.stat().st_size <= 3 * 2**20
-    photo, gt = make_sample()
-    found = read_photo(path)
-    # other versions of libraries may round a scene elsewhere
-    assert np.mean(found.mosaic != photo.mosaic) < 1e-3
-    np.testing.assert_allclose(found.noise_profile, photo.noise_profile, rtol=1e-9)
-    assert "MIT" in found.tags[33432][2]
-    assert abs(active_view(found).mean() - gt.mean()) < 0.5
 
 
 def test_the_preview_shows_the_picture():

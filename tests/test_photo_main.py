@@ -53,9 +53,9 @@ def test_your_own_weights_are_used(capsys, files):
     model = Baseline()
     for parameter in model.parameters():
         M.init.zeros_(parameter)
-    save_model(files / "w.npz", model)
+    save_model(files / "weights", model)
     out = files / "out.dng"
-    assert run("denoise", files / "photo.NEF", out, "--weights", files / "w.npz") == 0
+    assert run("denoise", files / "photo.NEF", out, "--weights", files / "weights") == 0
     assert read_photo(out).mosaic[10:90, 10:110].max() == 0
 
 
@@ -74,9 +74,9 @@ def test_info_tells_what_was_found(capsys):
 
 def test_patch_files_go_the_old_way(capsys, files, patches):
     write_patches(files / "in.bin", patches)
-    save_model(files / "w.npz", Baseline())
+    save_model(files / "weights", Baseline())
     assert not is_photo(files / "in.bin")
-    assert run("denoise", files / "in.bin", files / "o.bin", "--weights", files / "w.npz") == 0
+    assert run("denoise", files / "in.bin", files / "o.bin", "--weights", files / "weights") == 0
     assert open_patches(files / "o.bin").shape == patches.shape
     capsys.readouterr()
     line = fails(capsys, "denoise", files / "in.bin", files / "p.bin", "--strength", "0.5")
@@ -100,7 +100,7 @@ def test_outputs_are_never_written_over(capsys, files):
         "strength 1.5": ["--strength", "1.5"],
         "--self-ensemble is for patches": ["--self-ensemble"],
         "--overwrite is for patches: choose another name": ["--overwrite"],
-        "none.npz: found no file": ["--weights", files / "none.npz"],
+        "none: found no file": ["--weights", files / "none"],
     }.items():
         assert words in fails(capsys, "denoise", photo, files / "out.dng", *options)
     assert sorted(p.name for p in files.iterdir()) == ["photo.NEF", "there.dng"]

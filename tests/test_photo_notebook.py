@@ -11,6 +11,7 @@ from rawkit.synth.optics import blur, camera_colors, to_mosaic
 from rawkit.synth.procedural import procedural_scene
 
 HIDE = "import sys; sys.modules[%r] = None"
+pytestmark = pytest.mark.slow  # three runs of a notebook
 
 
 @pytest.fixture

@@ -85,13 +85,40 @@ def test_importing_rawkit_is_light():
     assert found.decode().strip() == "[]"
 
 
-def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
-    (tmp_path / ".a.0123abcd").write_bytes(b"left")
+def test_two_writers_at_once_leave_one_whole_file(tmp_path):
     with places.atomic_file(tmp_path / "a") as first:
         first.write(b"1")
         with places.atomic_file(tmp_path / "a") as second:
             second.write(b"2")
     assert os.listdir(str(tmp_path)) == ["a"] and (tmp_path / "a").read_bytes() == b"1"
+
+
+def test_a_long_name_is_written_and_a_longer_one_named(tmp_path):
+    for name in ("a" * 249, "a" * 255):
+        with places.atomic_file(tmp_path / name) as file:
+            file.write(b"1")
+        assert (tmp_path / name).read_bytes() == b"1"
+    with pytest.raises(OSError, match="File name too long: '.*aaa'"):
+        places.check_output(tmp_path / ("a" * 256))
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "/proc/none"])
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(folder, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    path = tmp_path / folder / "out.bin"
+    for check in (places.check_output, lambda p: places.run_lock(p).__enter__()):
+        with pytest.raises(OSError, match=f"{path.parent}: found a folder that cannot be written"):
+            check(path)
+
+
+def test_a_second_run_is_refused_until_the_first_has_ended(tmp_path):
+    with places.run_lock(tmp_path / "x"):
+        with pytest.raises(OSError, match="x: found another run at work on it"):
+            with places.run_lock(tmp_path / "x"):
+                pass
+    with places.run_lock(tmp_path / "x"):
+        pass
+    assert os.listdir(str(tmp_path)) == []
 
 
 def test_of_a_link_the_file_behind_it_is_written(tmp_path):

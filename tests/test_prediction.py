@@ -14,7 +14,7 @@ class Identity(M.Module):
 
 
 class ShiftLeft(M.Module):
-    """Moves every colour plane one sample to the left: easy to see in any view."""
+    """Moves every color plane one sample to the left: easy to see in any view."""
 
     def forward(self, bayer):
         planes = pack_bayer(bayer.numpy()[:, 0])

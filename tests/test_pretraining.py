@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from rawkit.cli.main import main
+from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.nn.weights import load_model
 from rawkit.training import release
 from rawkit.training.release import pretrain, pretrain_release
@@ -18,8 +19,9 @@ def test_a_network_is_trained_from_nothing(tmp_path, network):
     assert len(history.losses) == 2 and np.isfinite(history.losses).all()
     model, meta = load_model(path)
     assert type(model).__name__ == network
-    assert meta["command"] == "python -m rawkit train %s --steps 2 --scenes 3 --seed 1" % network
-    assert (tmp_path / (network + "_log.csv")).read_text().startswith("step,loss,score")
+    command = f"python -m rawkit train {network} --steps 2 --scenes 3 --seed 1 --crop 96"
+    assert meta["command"] == command
+    assert (tmp_path / f"{network}_log.csv").read_text().startswith("step,loss,score")
 
 
 def test_an_unknown_network_is_named(tmp_path):
@@ -29,14 +31,18 @@ def test_an_unknown_network_is_named(tmp_path):
 
 def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
     first, _ = pretrain("BlindUNet", tmp_path, steps=2, scenes=3)
-    start = tmp_path / "start.npz"
+    start = tmp_path / "start"
     first.rename(start)
     path, _ = pretrain("BlindUNet", tmp_path, steps=1, scenes=3, seed=2, start=start, crop=128)
     _, meta = load_model(path)
-    assert meta["command"].endswith("--steps 1 --scenes 3 --seed 2 --start WEIGHTS --crop 128")
+    assert meta["command"].endswith("--steps 1 --scenes 3 --seed 2 --crop 128 --start WEIGHTS")
     assert meta["steps"] == 3 and meta["start"]["steps"] == 2
-    with pytest.raises(ValueError, match="start.npz: found weights that do not fit Baseline"):
+    with pytest.raises(ValueError, match="start: found weights that do not fit Baseline"):
         pretrain("Baseline", tmp_path, steps=1, scenes=3, start=start)
+    arrays, meta = load_arrays(start)
+    save_arrays(start, arrays, dict(meta, steps="many"))
+    with pytest.raises(ValueError, match="start: found steps 'many' .* expected a int"):
+        pretrain("BlindUNet", tmp_path, steps=1, scenes=3, start=start)
 
 
 def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
@@ -49,9 +55,27 @@ def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
     while history:
         words, history = words + [history["command"]], history.get("start")
     assert [" --learning-rate 0.001 --start" in w for w in words] == [False, True, True, False]
+    assert [" --views 2" in w for w in words] == [True, False, False, False]
     assert len(list(tmp_path.glob("*/*.npy"))) == 0, "the scenes are shared"
     before = path.read_bytes()
     assert pretrain_release(tmp_path, scenes=3)[0].read_bytes() == before
+
+
+def test_a_training_that_diverges_is_one_line(tmp_path, capsys):
+    words = ["train", "Baseline", "--folder", str(tmp_path), "--scenes", "3", "--steps", "40"]
+    assert main(words + ["--learning-rate", "100"]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("rawkit train: step ") and line.endswith(
+        "a lower learning rate may help"
+    )
+    assert "checkpoint" not in line, "there is none yet"
+
+
+def test_views_are_for_the_networks_that_have_them(tmp_path):
+    with pytest.raises(ValueError, match="views: found 2, .* Baseline has none"):
+        pretrain("Baseline", tmp_path, views=2)
+    with pytest.raises(ValueError, match="found views 3, expected 1 or 2"):
+        pretrain("BlindUNet", tmp_path, views=3)
 
 
 def test_what_cannot_be_is_named(tmp_path, capsys):

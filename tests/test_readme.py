@@ -100,11 +100,6 @@ def test_every_link_into_the_checkout_leads_somewhere(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_stays_short(name):
-    assert len(read(name).splitlines()) <= 220
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_left_to_fill_in(name):
     # fails on purpose until every measured number stands where its placeholder was
     assert re.findall(r"@[A-Z_]+@", read(name)) == []

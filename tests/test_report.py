@@ -1,86 +1,62 @@
-"""The report's first page, as text; tests/browser looks at it as a picture."""
+"""The report: its first page as text, and the pages; tests/browser looks at it as a picture."""
 
-import base64
-import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from urllib.parse import unquote
 
 import nbformat
 import numpy as np
 import pytest
-from PIL import Image
 
 from rawkit import places, write_patches
 from rawkit.cli import pages
 from rawkit.cli.index import write_index
+from rawkit.cli.main import main
 from rawkit.cli.pages import run_notebooks
-
-
-def png(colour):
-    file = io.BytesIO()
-    Image.new("RGB", (64, 32), colour).save(file, "png")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def shown(colour, **metadata):
-    output = nbformat.v4.new_output("display_data", {"image/png": png(colour)})
-    return nbformat.v4.new_code_cell("plot", outputs=[output], metadata=metadata)
-
-
-def printed(text):
-    return nbformat.v4.new_code_cell(
-        "print", outputs=[nbformat.v4.new_output("stream", name="stdout", text=text)]
-    )
 
 
 @pytest.fixture
 def outputs(monkeypatch, tmp_path):
-    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path))
-    (tmp_path / "report").mkdir()
-    return tmp_path
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "outputs"))
+    return tmp_path / "outputs"
 
 
-def page_of(outputs, *cells):
-    texts = ["# 02 · A <title>", "**Question: how far\ndoes `it` get?**"]
-    cells = [nbformat.v4.new_markdown_cell(text) for text in texts] + list(cells)
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    nbformat.write(notebook, str(outputs / "report" / "02_it.ipynb"))
-    return write_index().read_text(encoding="utf-8")
+@pytest.fixture
+def notebooks(monkeypatch, tmp_path):
+    """A folder in the notebooks' place, and what writes a notebook into it."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(pages, "NOTEBOOKS", folder)
+
+    def write(name, code, title=None):
+        cells = [nbformat.v4.new_markdown_cell("# " + (title or name))]
+        cells.append(nbformat.v4.new_code_cell(code))
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), str(folder / (name + ".ipynb")))
+
+    return write
 
 
-def colour_of(page):
-    (coded,) = re.findall("data:image/webp;base64,([^\"']*)", page)
-    return Image.open(io.BytesIO(base64.b64decode(coded))).convert("RGB").getpixel((9, 9))
+def index_of(**named):
+    return write_index(named).read_text(encoding="utf-8")
 
 
-def test_a_card_tells_title_question_and_score(outputs):
-    lines = "score of step 3: 7.000\nheld-out score 8.125, untouched input 7\nnot 9.9 a score\n"
-    page = page_of(outputs, printed(lines), printed("held-out score of the untouched input: 7.1\n"))
-    assert 'href="02_it.html"' in page
-    assert "02 · A &lt;title&gt;" in page
-    assert "How far does it get?" in page
-    assert "<small>held-out score 8.125, untouched input 7 · 02_it</small>" in page
+def test_the_pages_are_linked_by_their_titles(outputs):
+    page = index_of(**{"02_it": {"title": "02 \u00b7 A <title>", "error": None}})
+    assert '<a href="02_it.html">02 \u00b7 A &lt;title&gt;</a></li>' in page
+    page = index_of(it={"title": "It", "error": "ValueError: x < 1"})
+    assert "It</a> (stopped: ValueError: x &lt; 1)" in page
 
 
-def test_a_notebook_that_stopped_says_so(outputs):
-    fault = nbformat.v4.new_output("error", ename="ValueError", evalue="x", traceback=[])
-    page = page_of(
-        outputs, printed("score 8.1\n"), nbformat.v4.new_code_cell("f()", outputs=[fault])
-    )
-    assert "stopped: ValueError" in page and "8.1" not in page
-
-
-def test_the_picture_is_the_last_or_the_cover(outputs):
-    assert colour_of(page_of(outputs, shown("red"), shown("blue")))[2] > 250
-    assert colour_of(page_of(outputs, shown("red", tags=["cover"]), shown("blue")))[0] > 250
-
-
-def test_the_submission_is_told_in_words(outputs, monkeypatch, tmp_path):
+def test_the_card_of_the_answer_is_told_in_words(outputs):
     card = {"parameters": 1, "self_ensemble": False, "held_out_score": None, "versions": {"a": 2}}
-    (outputs / "submit").mkdir()
+    (outputs / "submit").mkdir(parents=True)
     (outputs / "submit" / "card.json").write_text(json.dumps(card))
-    page = page_of(outputs)
+    page = index_of()
     rows = dict(re.findall("<tr><th>([^<]*)<td>([^<]*)", page))
     expected = ("parameters", "1"), ("self ensemble", "no"), ("held out score", "not known")
     assert rows == dict(expected, versions="a 2")
@@ -90,56 +66,90 @@ def test_the_submission_is_told_in_words(outputs, monkeypatch, tmp_path):
 def test_an_answer_to_another_input_is_not_compared(outputs):
     write_patches(outputs / "submit" / "result.bin", np.ones((3, 256, 256), np.uint16))
     count = len(np.fromfile(str(places.ROOT / "data" / places.TEST_INPUT), "<u2")) // 65536
-    page = page_of(outputs)
-    assert "result.bin has 3 patches and this dataset's test input %d" % count in page
+    page = index_of()
+    assert f"result.bin has 3 patches and this dataset's test input {count}" in page
     assert "rawkit-compare" not in page
 
 
-def test_nothing_is_asked_of_the_network(outputs):
-    page = page_of(outputs, shown("red"))
-    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
-
-
-def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, monkeypatch, tmp_path):
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    for name in ("01_first", "my_network"):
-        cells = [nbformat.v4.new_markdown_cell("# " + name), nbformat.v4.new_code_cell("6 * 7")]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), str(folder / (name + ".ipynb")))
-    monkeypatch.setattr(pages, "NOTEBOOKS", folder)
-    assert [page.name for page in run_notebooks(["my_network"])] == ["my_network.html"]
-    index = (outputs / "report" / "index.html").read_text(encoding="utf-8")
-    assert "my_network.html" in index and "<b>my_network (my_network)</b>" in index
-    assert [page.name for page in run_notebooks()] == ["01_first.html"]
-    assert pages._find(["1"]) == [folder / "01_first.ipynb"]
-
-
-def test_a_photograph_leads_to_its_dng(outputs):
-    (outputs / "photo").mkdir()
-    for name in ("a #1%_denoised.jpg", "a #1%_denoised.dng", "c_denoised.jpg", "d.dng"):
+def test_a_photograph_is_linked(outputs):
+    (outputs / "photo").mkdir(parents=True)
+    for name in ("a #1%_denoised.jpg", "a #1%_denoised.dng", "d.dng"):
         (outputs / "photo" / name).write_bytes(b"")
-    page = page_of(outputs)
-    links = re.findall('"../photo/([^"]*)"', page)
+    links = re.findall('"../photo/([^"]*)"', index_of())
     assert [unquote(link) for link in links] == ["a #1%_denoised.dng", "a #1%_denoised.jpg"]
     assert not re.search("[ #?]|%(?![0-9A-F]{2})", "".join(links))  # of which a browser cuts names
 
 
-def test_a_page_leads_to_pages():
-    text = "[next](03_it.ipynb), [elsewhere](https://host/a.ipynb), [data](../data/README.md)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
-    page = pages._to_html(notebook)
-    assert 'href="03_it.html"' in page and 'href="https://host/a.ipynb"' in page
-    assert page.count('href="index.html"') == 1
-
-
-def test_the_patch_shown_first_has_noise_and_texture(outputs, monkeypatch, tmp_path):
+def test_the_patch_shown_has_noise_that_one_sees_and_texture(outputs, monkeypatch, tmp_path):
     random = np.random.RandomState(0)
     smooth = np.full((256, 256), 8000.0)
     rough = smooth + 4000 * (np.indices(smooth.shape).sum(0) // 8 % 2)
-    clean = np.array([smooth, rough, smooth, rough])
-    deviation = np.array([900, 900, 100, 100])[:, None, None]
+    clean = np.array([smooth, rough, smooth, rough] * 2)
+    deviation = np.array([900, 900, 100, 100] + [50] * 4)[:, None, None]
     noisy = clean + deviation * random.normal(size=clean.shape)
     monkeypatch.setenv("RAWKIT_DATA", str(tmp_path / "data"))
     write_patches(tmp_path / "data" / places.TEST_INPUT, np.rint(noisy).astype(np.uint16))
     write_patches(outputs / "submit" / "result.bin", clean.astype(np.uint16))
-    assert "Patch 1 of the test input" in page_of(outputs)
+    page = index_of()
+    assert "Patch 1 of the test input" in page and "rawkit-compare" in page
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)  # nothing from the network
+
+
+def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, notebooks, capsys):
+    for name in ("01_first", "my_network"):
+        notebooks(name, "6 * 7", "The title")
+    assert [page.name for page in run_notebooks(["my_network"])] == ["my_network.html"]
+    assert [page.name for page in run_notebooks()] == ["01_first.html"]
+    index = (outputs / "report" / "index.html").read_text(encoding="utf-8")
+    assert ">my_network (The title)</a>" in index and ">The title</a>" in index
+    assert [path.name for path in pages._find(["1"])] == ["01_first.ipynb"]
+
+
+def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, capsys):
+    notebooks("01_stops", "1 / 0")
+    (pages.NOTEBOOKS / "02_damaged.ipynb").write_text('{"cells": [1]')
+    (pages.NOTEBOOKS / "03_other.ipynb").write_text('{"cells": [1], "nbformat": 4}')
+    for name, words in (
+        ("01", "01_stops.ipynb: ZeroDivisionError: division by zero; "),
+        ("02", "02_damaged.ipynb: found no notebook ("),
+        ("03", "03_other.ipynb: found no notebook ("),
+    ):
+        assert main(["notebooks", name]) == 2
+        lines = [line for line in capsys.readouterr().err.splitlines() if "rawkit" in line]
+        assert len(lines) == 1 and words in lines[0]
+    assert "(stopped: ZeroDivisionError" in (outputs / "report" / "index.html").read_text()
+
+
+def test_a_page_leads_to_pages(notebooks):
+    notebooks("03_it", "")
+    text = "[next](03_it.ipynb), [elsewhere](https://host/03_it.ipynb), [data](../data/README.md)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    page = pages._to_html(notebook)
+    assert 'href="03_it.html"' in page and 'href="https://host/03_it.ipynb"' in page
+    assert page.count('href="index.html"') == 1
+    assert len(notebook.cells) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_notebooks_and_their_kernel(number, outputs, notebooks, tmp_path):
+    note = tmp_path / "kernel"
+    notebooks("01_long", f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\n"
+                         "time.sleep(600)")  # fmt: skip
+    program = (
+        "import pathlib, sys; from rawkit.cli import main, pages; sys.argv[1:] = ['notebooks']"
+    )
+    program += f"; pages.NOTEBOOKS = pathlib.Path({str(pages.NOTEBOOKS)!r}); main.run()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=str(places.ROOT),
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    while not note.exists() or not note.read_text():
+        assert child.poll() is None, child.stderr.read()
+        time.sleep(0.1)
+    child.send_signal(number)
+    errors = child.communicate()[1].decode()
+    assert (child.returncode, "Traceback" in errors) == (128 + number, False), errors
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)

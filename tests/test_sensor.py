@@ -151,9 +151,9 @@ def test_no_sensor_deviates_unasked():
 def test_white_stays_neutral_where_asked():
     rgb = np.ones((4, 4, 3), np.float32)
     np.testing.assert_allclose(to_mosaic(rgb, 1.5, 1.7, neutral_white=True), 1)
-    grey = np.full((4, 4, 3), 0.5, np.float32)
+    gray = np.full((4, 4, 3), 0.5, np.float32)
     np.testing.assert_array_equal(
-        to_mosaic(grey, 1.5, 1.7, neutral_white=True), to_mosaic(grey, 1.5, 1.7)
+        to_mosaic(gray, 1.5, 1.7, neutral_white=True), to_mosaic(gray, 1.5, 1.7)
     )
     assert to_mosaic(rgb, 1.5, 1.7)[0, 0] == np.float32(1 / 1.5)
 

@@ -77,7 +77,7 @@ def test_every_photograph_stands_once_in_the_table_and_exists():
     split_files = [set(sources.photo_files(split)) for split in sources.SPLITS]
     assert sum(map(len, split_files)) == len(files) == len(set.union(*split_files))
     assert all(path.is_file() for group in split_files for path in group)
-    assert all(photo.licence for photo in sources.PHOTOS)
+    assert all(photo.license for photo in sources.PHOTOS)
     # both views of one scene stay together
     stereo = {p.split for p in sources.PHOTOS if p.file.startswith("motorcycle")}
     assert len(stereo) == 1
@@ -89,7 +89,7 @@ def test_scenes_are_clean_linear_and_cover_shadow_to_clipping():
     assert np.isfinite(patches).all() and patches.min() >= 0
     means = patches.mean((1, 2))
     assert means.min() < 0.03 and means.max() > 0.1 and means.max() <= 0.71
-    # noise-free: apart from edges, neighbours of one colour are alike
+    # noise-free: apart from edges, neighbors of one color are alike
     step = np.median(np.abs(patches[:, 2:] - patches[:, :-2]), axis=(1, 2)) / means
     assert np.median(step) < 0.05
 
@@ -157,6 +157,15 @@ def test_raw_files_are_no_photographs(tmp_path):
     files = sorted(tmp_path.iterdir())
     assert photographs.usable_photographs(files, report=lines.append) == []
     assert len(lines) == 3 and all("found a raw file" in line for line in lines)
+
+
+def test_only_photographs_are_read(photo_folder, monkeypatch):
+    """A folder of photographs may hold videos, too, of gigabytes."""
+    (photo_folder / "video.mp4").write_bytes(b"")
+    (photo_folder / "notes.txt").write_bytes(b"")
+    found = sum((sources.photo_files(split, photo_folder) for split in sources.SPLITS), [])
+    assert {path.suffix for path in found} == {".png", ".jpg"}
+    assert len(found) == 5
 
 
 def test_own_photographs_are_split_and_used(photo_folder, tmp_path, capsys):

@@ -58,8 +58,8 @@ def test_paintings_have_fixed_ends():
     assert shown[0, 0].tolist() == [0, 0, 3] and shown[0, 1].min() > 160
     assert (shown[0, 1] == shown[1, 0]).all() and (shown[0, 1] == shown[1, 1]).all()
     noisy = np.full((2, 2), 10000)
-    grey = paint_residual(noisy, noisy - np.array([[0, 2000], [-2000, 1000]]))[..., 0]
-    assert grey.tolist() == [[128, 255], [0, 192]]
+    gray = paint_residual(noisy, noisy - np.array([[0, 2000], [-2000, 1000]]))[..., 0]
+    assert gray.tolist() == [[128, 255], [0, 192]]
 
 
 def test_comparison_draws_what_it_says(scene):

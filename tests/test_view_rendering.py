@@ -10,8 +10,8 @@ from rawkit.view.rendering import busiest_part
 NEUTRAL = Rendering(0, (1.0, 1.0, 1.0), 1.0, "linear", None)
 
 
-def mosaic_of(colour, shape=(64, 64)):
-    planes = np.array([colour[0], colour[1], colour[1], colour[2]])[:, None, None]
+def mosaic_of(color, shape=(64, 64)):
+    planes = np.array([color[0], color[1], color[1], color[2]])[:, None, None]
     return unpack_bayer(np.broadcast_to(planes, (4, shape[0] // 2, shape[1] // 2)))
 
 
@@ -34,16 +34,16 @@ def test_linear_rendering_is_proportional_and_clips():
 
 
 def test_display_tone_is_the_srgb_curve():
-    grey = np.full((2, 2), 0.2140 * 65535)  # the linear light of sRGB 0.5
-    assert render(grey, NEUTRAL, tone="display")[0, 0].tolist() == [127, 127, 127]
+    gray = np.full((2, 2), 0.2140 * 65535)  # the linear light of sRGB 0.5
+    assert render(gray, NEUTRAL, tone="display")[0, 0].tolist() == [127, 127, 127]
 
 
 def test_black_level_is_subtracted_before_the_gain():
-    grey = np.full((2, 2), 4096 + (65535 - 4096) // 4)
-    assert render(grey, NEUTRAL, black_level=4096, exposure=2)[0, 0, 0] in (127, 128)
+    gray = np.full((2, 2), 4096 + (65535 - 4096) // 4)
+    assert render(gray, NEUTRAL, black_level=4096, exposure=2)[0, 0, 0] in (127, 128)
 
 
-def test_white_balance_turns_the_typical_block_grey():
+def test_white_balance_turns_the_typical_block_gray():
     mosaic = mosaic_of((3000, 6000, 4000))
     estimated = estimate_rendering(mosaic)
     assert estimated.white_balance == (2.0, 1.0, 1.5)
@@ -51,7 +51,7 @@ def test_white_balance_turns_the_typical_block_grey():
     assert np.ptp(pixel) <= 1
 
 
-def test_a_coloured_wall_stays_coloured():
+def test_a_colored_wall_stays_colored():
     red, green, blue = render(mosaic_of((30000, 3000, 2000)))[32, 32]
     assert red > 150 > 80 > max(green, blue)
 

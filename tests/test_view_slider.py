@@ -83,8 +83,8 @@ def test_float_predictions_in_dn_are_fine(scene):
 
 
 def test_pictures_may_be_floats_in_01():
-    grey = np.full((32, 32, 3), 0.5)
-    slider = CompareSlider([grey, np.uint8(255 * grey)], ["a", "b"])
+    gray = np.full((32, 32, 3), 0.5)
+    slider = CompareSlider([gray, np.uint8(255 * gray)], ["a", "b"])
     assert [image[0, 0, 0] for image in slider.images] == [128, 127]
 
 
@@ -105,7 +105,7 @@ def test_bad_mosaics_are_named(scene, change, words):
 
 
 def test_too_few_labels_are_named(scene):
-    with pytest.raises(ValueError, match="2 pictures, 1 labels"):
+    with pytest.raises(ValueError, match="2 images, 1 labels"):
         compare(scene[:2], labels=["noisy"])
 
 

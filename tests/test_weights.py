@@ -1,39 +1,34 @@
-"""Any network goes through: saved with its code, loaded by its class, its name or that code."""
+"""Any network goes through: saved beside its definition, loaded by its class or that file."""
 
-import importlib.util
 import shutil
-import sys
 
-import megengine
+import megengine.module as M
 import numpy as np
 import pytest
 
 from rawkit import write_patches
 from rawkit.cli.main import main
-from rawkit.conv import Conv2d
-from rawkit.nn import Baseline, load_model, predict, register, save_model
-from rawkit.nn.definitions import run_definition
-from rawkit.nn.networks import NETWORKS
-from rawkit.nn.weights import get_weights, sha256
+from rawkit.nn import (
+    SHIPPED,
+    Baseline,
+    find_weights,
+    import_network,
+    load_model,
+    predict,
+    save_model,
+)
+from rawkit.nn.tensor_files import load_arrays, save_arrays
+from rawkit.nn.weights import get_weights, set_weights, sha256
 from rawkit.places import ROOT
-from rawkit.training import train
-from rawkit.training.batches import PairBatches
+from rawkit.training import PairBatches, train
 
 CODE = '''
-import math
-
 import megengine.functional as F
 import megengine.module as M
-import numpy as np
 
 from rawkit.conv import Conv2d
 
 WIDTH = 6
-UNUSED = np.zeros(3)
-
-
-def half(x):
-    return x * (1 / math.sqrt(4))
 
 
 class Layer(M.Module):
@@ -43,8 +38,7 @@ class Layer(M.Module):
         self.norm = M.BatchNorm2d(width)
 
     def forward(self, x):
-        UNUSED = half(x)  # a local name, not the notebook's
-        return self.norm(self.conv(UNUSED))
+        return self.norm(self.conv(x))
 
 
 class Mine(M.Module):
@@ -68,25 +62,15 @@ class Kept(Sized):
     def __init__(self, width=3):
         super().__init__(width)
         self.config = {"width": width}
-
-
-class Arrays(Mine):
-    def forward(self, bayer):
-        return bayer + UNUSED[0]
 '''
 
 
 @pytest.fixture
-def mine(tmp_path):
-    """A reader's own file, imported."""
-    path = tmp_path / "my_networks.py"
+def code(tmp_path):
+    """A reader's own file, in the folder of the weights."""
+    path = tmp_path / "mine.py"
     path.write_text(CODE)
-    spec = importlib.util.spec_from_file_location("my_networks", str(path))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["my_networks"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["my_networks"]
+    return path
 
 
 @pytest.fixture
@@ -94,32 +78,73 @@ def bayer(rng):
     return rng.integers(0, 65536, (2, 16, 16), dtype=np.uint16)
 
 
-def test_a_plain_module_trains_and_comes_back_by_its_code(mine, tmp_path, bayer, rng):
+def test_weights_survive_the_way_to_disk(tmp_path, bayer):
+    path, baseline = tmp_path / "w.safetensors", Baseline(output_activation=True)
+    digest = save_model(path, baseline, steps=3)
+    model, meta = load_model(path)
+    assert digest == sha256(path) and model.config == {"output_activation": True}
+    assert meta["network"] == "Baseline" and meta["steps"] == 3 and meta["parameters"] == 93854
+    np.testing.assert_array_equal(predict(model, bayer), predict(baseline, bayer))
+
+
+def test_weights_of_an_earlier_version_load(tmp_path):
+    arrays, meta = load_arrays(SHIPPED)
+    np.savez(
+        tmp_path / "old.npz", meta=np.array('{"network": "BlindUNet", "config": {}}'), **arrays
+    )
+    model, _ = load_model(tmp_path / "old.npz")
+    assert model.config == {"views": 1}
+    np.testing.assert_array_equal(get_weights(model)["exit.bias"], arrays["exit.bias"])
+
+
+def test_weights_that_do_not_fit_are_named_and_change_nothing():
+    model = Baseline()
+    before = get_weights(model)
+    for change, words in (
+        ({"conv6.0.bias": before["conv6.0.bias"][:, :3]}, r"float32 \(1, 3, 1, 1\), expected .* 4"),
+        ({"conv6.0.bias": before["conv6.0.bias"].astype(float)}, "float64"),
+        ({"conv7.0.bias": before["conv6.0.bias"]}, "conv7.0.bias is float32 .*, expected nothing"),
+    ):
+        with pytest.raises(ValueError, match="mine: found weights that do not fit.*" + words):
+            set_weights(model, dict(before, **change), "mine")
+    for name, array in get_weights(model).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_plain_module_trains_and_comes_back_by_its_code(code, tmp_path, bayer, rng):
     pairs = rng.integers(0, 65536, (2, 4, 256, 256), dtype=np.uint16)
-    model, path = mine.Mine(), tmp_path / "weights" / "mine.npz"
+    model, path = import_network(code, "Mine")(), tmp_path / "mine.safetensors"
     train(model, PairBatches(*pairs, batch_size=2, crop=16), 2)
     assert get_weights(model)["layer.norm.running_mean"].any(), "buffers count as weights"
-    save_model(path, model, steps=2)
-    again, meta = load_model(path, run_code=True)
-    assert type(again) is not mine.Mine and meta["definition"]["file"] == "mine.py"
+    save_model(path, model, definition=code, steps=2)
+    again, meta = load_model(str(path), run_code=True)
+    assert type(again) is not type(model) and meta["definition"]["file"] == "mine.py"
     np.testing.assert_array_equal(predict(again, bayer), predict(model, bayer))
-    code = path.with_suffix(".py").read_text()
-    assert "UNUSED = np.zeros" not in code and "WIDTH = 6" in code
 
 
-def test_code_written_before_the_layers_moved_still_runs(tmp_path):
-    path = tmp_path / "mine.py"
-    path.write_text("from rawkit.nn.conv import Conv2d as Conv2d\n")
-    assert run_definition(path, "Conv2d", sha256(path)) is Conv2d
+def test_a_changed_file_is_imported_afresh(code):
+    assert import_network(code, "Kept")().config == {"width": 3}
+    code.write_text(CODE.replace("width=3", "width=4"))
+    assert import_network(str(code), "Kept")().config == {"width": 4}
+    for text, words in (
+        ("1 / 0", "ZeroDivisionError"),
+        ("(", "SyntaxError"),
+        ("", "no class Kept"),
+    ):
+        code.write_text(text)
+        with pytest.raises(ValueError, match=f"mine.py: found .*{words}"):
+            import_network(code, "Kept")
 
 
-def test_no_code_runs_unless_asked_for_and_unchanged(mine, tmp_path):
-    path = tmp_path / "mine.npz"
-    save_model(path, mine.Mine())
-    code = path.with_suffix(".py")
-    with pytest.raises(ValueError, match="mine.npz: found network 'Mine'.*mine.py.*run_code"):
+def test_no_code_runs_unless_asked_for_and_unchanged(code, tmp_path, capsys):
+    path = tmp_path / "w.safetensors"
+    save_model(path, import_network(code, "Mine")(), code)
+    with pytest.raises(ValueError, match="w.safetensors: found network 'Mine'.*mine.py.*run_code"):
         load_model(path)
-    code.write_text(code.read_text() + "\nraise SystemExit\n")
+    assert capsys.readouterr().out == ""
+    load_model(path, run_code=True)
+    assert capsys.readouterr().out == f"running {code}\n", "the file is named first"
+    code.write_text(CODE + "\nraise SystemExit\n")
     with pytest.raises(ValueError, match="mine.py: found other code"):
         load_model(path, run_code=True)
     code.unlink()
@@ -127,59 +152,96 @@ def test_no_code_runs_unless_asked_for_and_unchanged(mine, tmp_path):
         load_model(path, run_code=True)
 
 
-def test_the_command_runs_code_where_it_is_told_to(mine, tmp_path, bayer, capsys):
-    weights, noisy, sample = (tmp_path / name for name in ("mine.npz", "noisy.bin", "sample.dng"))
-    save_model(weights, mine.Mine())
+def test_weights_lead_to_no_file_elsewhere(code, tmp_path):
+    path = tmp_path / "weights" / "w.safetensors"
+    meta = {"network": "Mine", "definition": {"file": "../mine.py", "sha256": sha256(code)}}
+    save_arrays(path, {}, meta)
+    with pytest.raises(ValueError, match="weights/mine.py: found no file"):
+        load_model(path, run_code=True)
+
+
+def test_a_network_of_ones_own_needs_its_definition_beside_it(code, tmp_path):
+    model = import_network(code, "Mine")()
+    with pytest.raises(ValueError, match="w: found Mine, a network that is not .* definition="):
+        save_model(tmp_path / "w", model)
+    with pytest.raises(ValueError, match="mine.py: found no such file next to .*w, expected"):
+        save_model(tmp_path / "elsewhere" / "w", model, code)
+    assert sorted(tmp_path.iterdir()) == [code]
+
+
+def test_the_command_runs_code_where_it_is_told_to(code, tmp_path, bayer, capsys):
+    weights, noisy, sample = (tmp_path / name for name in ("w", "noisy.bin", "sample.dng"))
+    save_model(weights, import_network(code, "Mine")(), code)
     write_patches(noisy, np.tile(bayer[:1], (1, 16, 16)))
     shutil.copy(str(ROOT / "data" / "photo" / "sample.dng"), str(sample))
     for source, out in ((noisy, "out.bin"), (sample, "out.dng")):
         words = ["denoise", source, tmp_path / out, "--weights", weights]
         assert main([str(word) for word in words]) == 2
-        assert (
-            "expected permission to run mine.py beside it, which defines it"
-            in capsys.readouterr().err
-        )
+        assert "expected permission to run mine.py next to it" in capsys.readouterr().err
         assert main([str(word) for word in words + ["--run-code"]]) == 0
         assert (tmp_path / out).is_file()
 
 
-def test_a_class_a_function_or_a_registered_name_will_do(mine, tmp_path, bayer, monkeypatch):
-    model, path = mine.Sized(5), tmp_path / "sized.npz"
-    model.eval()
-    save_model(path, model)
-    again, _ = load_model(path, network=lambda: mine.Sized(5))
-    np.testing.assert_array_equal(predict(again, bayer), predict(model, bayer))
+def test_a_class_may_be_given(code, tmp_path, bayer):
+    sized, kept = import_network(code, "Sized"), import_network(code, "Kept")
+    path = tmp_path / "w.safetensors"
+    save_model(path, sized(5), code)
     with pytest.raises(ValueError, match="Sized cannot be built.*model.config"):
-        load_model(path, network=mine.Sized)
-    with pytest.raises(ValueError, match="sized.npz: .*do not fit"):
-        load_model(path, network=lambda: mine.Sized(4))
-    save_model(path, mine.Kept(4))
-    monkeypatch.setitem(NETWORKS, "Kept", mine.Kept)  # forgotten again after the test
-    assert register(mine.Kept) is mine.Kept
-    assert get_weights(load_model(path)[0])["exit.weight"].shape == (1, 4, 1, 1)
-    assert get_weights(load_model(path, run_code=True)[0])["exit.weight"].shape == (1, 4, 1, 1)
+        load_model(path, sized)
+    with pytest.raises(ValueError, match="w.safetensors: .*do not fit Kept"):
+        load_model(path, kept)
+    model = kept(4)
+    model.eval()
+    save_model(path, model, code)
+    np.testing.assert_array_equal(predict(load_model(path, kept)[0], bayer), predict(model, bayer))
 
 
-def test_what_cannot_be_written_is_named(mine, tmp_path):
-    with pytest.raises(ValueError, match="UNUSED: found a ndarray, expected a number"):
-        save_model(tmp_path / "arrays.npz", mine.Arrays())
-    assert not (tmp_path / "arrays.npz").exists()
+def test_a_network_named_like_one_of_the_suites_is_not_taken_for_it(tmp_path):
+    code = tmp_path / "mine.py"
+    code.write_text(CODE.replace("Mine", "Baseline"))
+    save_model(tmp_path / "w", import_network(code, "Baseline")(), code)
+    with pytest.raises(ValueError, match="permission to run mine.py"):
+        load_model(tmp_path / "w")
+    assert not isinstance(load_model(tmp_path / "w", run_code=True)[0], Baseline)
 
 
-def test_the_suites_names_stay_the_suites(tmp_path):
-    class Baseline2(Baseline):
-        pass
+@pytest.mark.parametrize(
+    "meta, words",
+    [
+        ({}, "found network None, expected one of Baseline, BlindUNet"),
+        ({"network": "Large"}, "found network 'Large', expected one of"),
+        ({"network": ["Baseline"]}, "found network .* expected a str"),
+        ({"network": "Baseline", "config": [1]}, "found config '.1.' .* expected a dict"),
+        ({"network": "Baseline", "config": {"depth": 3}}, "cannot be built .*depth"),
+        ({"network": "BlindUNet", "config": {"views": "x"}}, "cannot be built .*'x'"),
+        ({"network": "Mine", "definition": "x"}, "found definition 'x' .* expected a dict"),
+        ({"network": "Mine", "definition": {}}, "None: found no file|permission to run None"),
+    ],
+)
+def test_descriptions_of_another_kind_are_one_line(tmp_path, meta, words):
+    save_arrays(tmp_path / "w.safetensors", get_weights(Baseline()), meta)
+    for run_code in (False, True):
+        with pytest.raises(ValueError, match=words) as caught:
+            load_model(tmp_path / "w.safetensors", run_code=run_code)
+        assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
 
-    Baseline2.__name__ = "Baseline"
-    with pytest.raises(ValueError, match="another network named Baseline"):
-        register(Baseline2)
-    with pytest.raises(ValueError, match="another network named Baseline"):
-        save_model(tmp_path / "w.npz", Baseline2())
-    assert NETWORKS["Baseline"] is Baseline
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.safetensors: found no file"):
+        load_model(tmp_path / "none.safetensors")
 
 
-def test_an_answer_of_another_shape_is_named(rng, bayer):
-    class Packed(megengine.module.Module):
+def test_weights_are_found_where_notebooks_leave_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path))
+    for name in ("new.safetensors", "old.npz", "other.txt"):
+        (tmp_path / "weights").mkdir(exist_ok=True)
+        (tmp_path / "weights" / name).write_text("")
+    found = [path.name for path, origin in find_weights() if origin == "your own"]
+    assert found == ["new.safetensors", "old.npz"] and find_weights()[0][0] == SHIPPED
+
+
+def test_an_answer_of_another_shape_is_named(bayer):
+    class Packed(M.Module):
         def forward(self, bayer):
             return bayer.reshape(len(bayer), 4, 8, 8)
 

@@ -28,9 +28,20 @@ def make_parser():
     score.add_argument("pred", metavar="PRED.bin", type=Path, help="what a network answered")
     score.add_argument("gt", metavar="GT.bin", type=Path, help="the clean patches")
 
-    denoise = commands.add_parser("denoise", help="denoise a file of patches, or a raw photograph")
-    denoise.add_argument("noisy", metavar="IN", type=Path, help="IN.bin, or a camera's raw file")
-    denoise.add_argument("out", metavar="OUT", type=Path, help="OUT.bin, or OUT.dng")
+    denoise = commands.add_parser(
+        "denoise",
+        help="denoise patches, or raw photographs",
+        usage="%(prog)s IN OUT, or: IN [IN ...] --to FOLDER  [options]",
+    )
+    denoise.add_argument(
+        "paths",
+        metavar="IN OUT",
+        type=Path,
+        nargs="+",
+        help="IN.bin OUT.bin; a camera's raw file and OUT.dng; or raw files, and folders of them, "
+        "to denoise into a folder",
+    )
+    denoise.add_argument("--to", metavar="FOLDER", type=Path, help="where NAME_denoised.dng go")
     denoise.add_argument(
         "--weights", metavar="FILE", type=Path, help="default: the ones that come with the suite"
     )
@@ -39,15 +50,18 @@ def make_parser():
         action="store_true",
         help="run the .py file beside the weights, which defines a network of your own",
     )
-    denoise.add_argument("--overwrite", action="store_true", help="patches: replace OUT")
+    denoise.add_argument("--overwrite", action="store_true", help="replace what is there")
     denoise.add_argument(
         "--self-ensemble", action="store_true", help="patches: average over eight views; slower"
     )
     denoise.add_argument(
-        "--strength", metavar="S", type=float, help="photograph: 0, untouched, to 1 (default)"
+        "--strength",
+        metavar="S",
+        type=float,
+        help="photograph: 0, untouched, to 1 (default); up to 2 for cameras that smooth noise",
     )
     denoise.add_argument(
-        "--remove-hot-pixels", action="store_true", help="photograph: also single bright pixels"
+        "--remove-hot-pixels", action="store_true", help="photograph: also hot and dead pixels"
     )
 
     commands.add_parser("doctor", help="what is installed, found and usable, and what to do")
@@ -73,7 +87,7 @@ def make_parser():
         "--learning-rate", metavar="R", type=float, help="default: 2e-3; with --start 5e-4"
     )
     train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
-    train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 2")
+    train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 1")
 
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")

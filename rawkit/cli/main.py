@@ -1,311 +1,118 @@
-"""The commands of python -m rawkit; each command imports what it needs."""
+"""Run a command, and turn whatever happens to it into one line and an exit status."""
 
+import contextlib
 import os
 import signal
 import sys
-from contextlib import contextmanager
+import warnings
 
 from .arguments import make_parser
+from .commands import COMMANDS
 
-# what `train` lets one choose; a release has its own
-STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
-
-
-def _is_photo(path):
-    """Whether a path holds a photograph and not patches; what is not there is neither."""
-    from ..photo.reading import ENDINGS, is_photo
-
-    if not path.exists():
-        raise FileNotFoundError("%s: found no file, expected patches or a raw photograph" % path)
-    if not path.is_file():
-        return False
-    if path.suffix.lower() in ENDINGS and not is_photo(path):
-        raise ValueError(
-            "%s: found %d bytes that are no raw photograph, expected one, as the ending says"
-            % (path, path.stat().st_size)
-        )
-    return is_photo(path)
-
-
-@contextmanager
-def _tell_overwrite():
-    """Name the option to whom a file is in the way."""
-    try:
-        yield
-    except FileExistsError as error:
-        raise FileExistsError("%s, or --overwrite" % error) from None
-
-
-def _sample(patches):
-    """Patches that tell the kind of a file: 64 to 127 of many; a gigabyte need not be read."""
-    return patches[:: max(1, len(patches) // 64)]
-
-
-def _warn_of_frame(path, sample):
-    """Say so where a frame of the right size was taken for patches."""
-    from ..binio import looks_like_frame
-
-    if looks_like_frame(sample):
-        print(
-            "rawkit: warning: %s: found what looks like a camera's whole frame, expected patches; "
-            "denoise the camera's raw file itself, as a photograph" % path,
-            file=sys.stderr,
-        )
-
-
-def _info(args):
-    from ..binio import PatchFile, open_pairs
-    from ..places import GT_OF, NAMES
-
-    if _is_photo(args.path):
-        from ..photo import describe, read_photo
-
-        print("%s\n  %s" % (args.path, "\n  ".join(describe(read_photo(args.path)))))
-        return
-    if args.path.is_dir():
-        paths = [args.path / name for name in NAMES if (args.path / name).is_file()]
-        if not paths:
-            raise FileNotFoundError(
-                "%s: found no file with a competition name, expected %s"
-                % (args.path, " or ".join(NAMES))
-            )
-    else:
-        paths = [args.path]
-    opened = {path.name: PatchFile(path) for path in paths}
-    for name, patches in opened.items():
-        print(
-            "%s: %d patches of %d x %d uint16, %.1f MiB"
-            % ((name, len(patches)) + patches.shape[1:] + (len(patches) / 8,))
-        )
-        sample = _sample(patches)
-        print(
-            "  sampled %d patches: min %d, mean %.1f, max %d DN"
-            % (len(sample), sample.min(), sample.mean(), sample.max())
-        )
-        _warn_of_frame(name, sample)
-    for noisy, gt in GT_OF.items():
-        if noisy in opened and gt in opened:
-            open_pairs(args.path, noisy)  # names a difference in number
-
-
-def _score(args):
-    from ..binio import PatchFile
-    from ..places import GT_OF
-    from ..score import megcup_score
-
-    if args.gt.name in GT_OF or args.pred.name in GT_OF.values():
-        print(
-            "rawkit score: warning: %s against %s: found names that tell otherwise, expected a "
-            "prediction, then the ground truth, like %s"
-            % (args.pred, args.gt, " or ".join(GT_OF.values())),
-            file=sys.stderr,
-        )
-    pred, gt = PatchFile(args.pred), PatchFile(args.gt)
-    if len(pred) != len(gt):
-        raise ValueError(
-            "%s: found %d patches, expected %d as in %s" % (args.pred, len(pred), len(gt), args.gt)
-        )
-    try:
-        score = megcup_score(pred, gt)
-    except ValueError as error:
-        raise ValueError("%s against %s: %s" % (args.pred, args.gt, error)) from None
-    print("%d patches of %s, against the ground truth %s" % (len(pred), args.pred, args.gt))
-    print("score %.4f" % score)
-
-
-def _denoise(args):
-    from ..binio import PatchFile
-    from ..places import check_output
-
-    if args.run_code and not args.weights:
-        raise ValueError("--run-code: found no --weights, beside which the code would lie")
-    if _is_photo(args.noisy):
-        return _denoise_photo(args)
-    if args.strength is not None or args.remove_hot_pixels:
-        raise ValueError(
-            "%s: found a file of patches, expected a raw photograph for --strength and "
-            "--remove-hot-pixels" % args.noisy
-        )
-    if args.noisy.is_dir():
-        raise ValueError(
-            "%s: found a folder, expected a file of patches or a raw photograph: take its files "
-            "one by one" % args.noisy
-        )
-    if args.out.suffix.lower() == ".dng":
-        raise ValueError(
-            "%s: found no raw photograph, expected one to write %s; of patches, the answer is a "
-            ".bin file" % (args.noisy, args.out)
-        )
-    patches = PatchFile(args.noisy)  # before MegEngine, which takes seconds to load
-    with _tell_overwrite():
-        check_output(args.out, args.noisy, args.overwrite)
-    _warn_of_frame(args.noisy, _sample(patches))
-    from ..nn import SHIPPED, load_model
-    from .submission import write_submission
-
-    model, _ = load_model(args.weights or SHIPPED, run_code=args.run_code)
-    write_submission(model, args.noisy, args.out, args.self_ensemble, progress=True)
-    print("%s: %d patches" % (args.out, len(patches)))
-
-
-def _denoise_photo(args):
-    from ..photo import denoise_file
-
-    if args.self_ensemble:
-        raise ValueError("%s: found a photograph, --self-ensemble is for patches" % args.noisy)
-    if args.overwrite:
-        raise ValueError(
-            "%s: found a photograph, --overwrite is for patches: choose another name than %s"
-            % (args.noisy, args.out)
-        )
-    strength = 1.0 if args.strength is None else args.strength
-    photo = denoise_file(
-        args.noisy, args.out, args.weights, strength, args.remove_hot_pixels, args.run_code
-    )
-    lost = "; not kept: %s" % ", ".join(photo.notes) if photo.notes else ""
-    print("%s: %d x %d pixels%s" % ((args.out,) + photo.mosaic.shape[::-1] + (lost,)))
-
-
-def _check(args):
-    from .submission import check_submission
-
-    warnings = check_submission(args.result, args.noisy)
-    for warning in warnings:
-        print("rawkit check: warning: %s: %s" % (args.result, warning), file=sys.stderr)
-    but = ", in form: see the warning" if warnings else ""
-    print("%s: a valid answer to %s%s" % (args.result, args.noisy, but))
-
-
-def _synth(args):
-    from tqdm import tqdm
-
-    from ..synth import write_dataset
-
-    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar, _tell_overwrite():
-        paths = write_dataset(
-            args.folder,
-            args.train,
-            args.test,
-            args.seed,
-            overwrite=args.overwrite,
-            workers=args.workers,
-            preset=args.preset,
-            photos=args.photos,
-            train_split=args.train_split,
-            test_split=args.test_split,
-            progress=lambda done, total: bar.update(),
-        )
-    for path in paths:
-        print(path)
-
-
-def _train(args):
-    from ..places import outputs_folder, show_path
-    from ..training.release import pretrain, pretrain_release
-
-    folder = args.folder or outputs_folder() / "pretrain"
-    if args.network == "release":
-        given = [name for name in STAGES if getattr(args, name) is not None]
-        if given:
-            raise ValueError("release: found %s, which its stages fix" % ", ".join(given))
-        path, history = pretrain_release(folder, args.scenes)
-    else:
-        chosen = {name: getattr(args, name) for name in STAGES if getattr(args, name) is not None}
-        path, history = pretrain(args.network, folder, scenes=args.scenes, **chosen)
-    print("%s: validation score %.3f" % (show_path(path), history.scores[-1][1]))
-    print(
-        "to hand it in, copy it to %s/weights, where notebook 05 looks"
-        % show_path(outputs_folder())
-    )
-
-
-def _notebooks(args):
-    from ..places import find_dataset, outputs_folder, show_path
-    from .doctor import check_photo, check_settings, outputs_can_be_written
-    from .pages import run_notebooks
-
-    find_dataset()  # a typo is said at once, and costs no page of an earlier run
-    for check in (check_settings, check_photo):
-        fault = check()[1]
-        if fault:
-            raise ValueError(fault)
-    if not outputs_can_be_written():
-        raise ValueError(
-            "%s: found a place that cannot be written, expected a folder of yours: set "
-            "RAWKIT_OUTPUTS" % outputs_folder()
-        )
-    pages = run_notebooks(args.names, args.save)
-    result = outputs_folder() / "submit" / "result.bin"
-    if result.is_file() and any("submission" in page.stem for page in pages):
-        print("The submission: %s" % show_path(result))
-
-
-def _doctor(args):
-    from .doctor import report
-
-    faults = report()
-    if faults:
-        raise ValueError("found things to mend: %d, see the lines with FIX" % faults)
-
-
-def _prepare_streams():
-    """Give a closed stdin, stdout or stderr (2>&-) a place; the next file opened would take it."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r+"))
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name that cannot be printed is no failure
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _quit_streams():
-    """Let nothing more be written to readers that have gone, not even at the end of Python."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(null, number)
-    os.close(null)
+# what bad input, a full disk, a missing library, or too little memory ends in
+EXPECTED = (ValueError, OSError, ImportError, MemoryError, RuntimeError)
+_signals = []  # those that have come
 
 
 def main(arguments=None):
     """Run one command.
 
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Default: those of the process.
+
     Returns
     -------
     int
         The exit status: 0, also where the reader of a pipe has gone; 2 with a line on
-        stderr; 128 and the signal's number after Ctrl-C.
+        stderr; 128 and the signal's number after Ctrl-C or SIGTERM.
     """
-    _prepare_streams()
+    name, line = "rawkit", ""
+    try:
+        args = _parse(arguments)
+        if isinstance(args, int):
+            return args
+        name = f"rawkit {args.command}"
+        COMMANDS[args.command](args)
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:  # stdout is written to when the work is done
+        return 0
+    except KeyboardInterrupt as stop:
+        line, status = str(stop), getattr(stop, "status", _signal_status())
+    except Exception as error:
+        if _signals:  # an import that is interrupted may end in any error
+            status = _signal_status()
+        elif isinstance(error, EXPECTED):
+            line, status = describe(error), 2
+            if isinstance(error, ImportError):
+                line += "; python -m rawkit doctor tells more"
+        else:
+            raise
+    # not above: progress bars are closed when the error has let go of its frames
+    if line:
+        with contextlib.suppress(OSError):
+            print(f"{name}: {line}", file=sys.stderr)
+    return status
+
+
+def _parse(arguments):
+    """The arguments of a command, or the status where there is none to run."""
     parser = make_parser()
     if not (sys.argv[1:] if arguments is None else arguments):
         parser.print_help(sys.stderr)
         return 2
-    args = parser.parse_args(arguments)
-    commands = {
-        "info": _info,
-        "score": _score,
-        "denoise": _denoise,
-        "check": _check,
-        "synth": _synth,
-        "notebooks": _notebooks,
-        "train": _train,
-        "doctor": _doctor,
-    }
     try:
-        commands[args.command](args)
+        return parser.parse_args(arguments)
+    except SystemExit as end:  # --help, or arguments that do not fit
         sys.stdout.flush()
-    except BrokenPipeError:  # stdout is written to when the work is done
-        _quit_streams()
-        return 0
-    except KeyboardInterrupt as stop:
-        if str(stop):
-            print("rawkit %s: %s" % (args.command, stop), file=sys.stderr)
-        return getattr(stop, "status", 128 + signal.SIGINT)
-    except (ValueError, OSError, MemoryError) as error:
-        print("rawkit %s: %s" % (args.command, error), file=sys.stderr)
-        return 2
-    return 0
+        return end.code
+
+
+def describe(error):
+    """Say in one line what an error tells.
+
+    Parameters
+    ----------
+    error : Exception
+
+    Returns
+    -------
+    str
+        Its first line: MegEngine adds a native backtrace.  Never empty.
+    """
+    if isinstance(error, OSError) and error.strerror:  # one of the system's
+        return ": ".join(str(word) for word in (error.filename, error.strerror) if word)
+    text = str(error).strip() or ("out of memory" if isinstance(error, MemoryError) else "")
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _signal_status():
+    return 128 + (_signals or [signal.SIGINT])[0]
+
+
+def _stop(number, frame):
+    _signals.append(number)
+    raise KeyboardInterrupt
+
+
+def run():
+    """Run the command of this process, and end the process."""
+    # a closed stream (2>&-) gets a place, or the next file that is opened takes its number
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+            setattr(sys, name, open(number, "w", closefd=False))
+    sys.stdout.reconfigure(errors="backslashreplace")  # in whatever locale
+    # PYTHONWARNINGS=error is meant for other programs: our libraries do warn
+    os.environ.pop("PYTHONWARNINGS", None)
+    warnings.filters[:] = [entry for entry in warnings.filters if entry[0] != "error"]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as in the background
+            signal.signal(number, _stop)
+    status = main()
+    with contextlib.suppress(OSError):  # the reader has gone, or the disk is full
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)  # MegEngine's exit handlers would report an error a second time

@@ -1,22 +1,23 @@
 """Run the notebooks in order, without a browser, and keep what they show as HTML."""
 
+import asyncio
+import copy
+import json
 import os
-import re
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..places import ROOT, atomic_file, outputs_folder, show_path
-from .index import write_index
+from .index import read_json, write_index
+from .main import describe
 
 NOTEBOOKS = ROOT / "notebooks"
 # the way back; and a progress bar, which goes to stderr, is no error that should be red
-TOP = """
-<p style="margin: 12px"><a style="color: #0a58ca" href="index.html">All notebooks</a></p>
-<style>
-.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { background: none }
-</style>
-"""
+TOP = """[All notebooks](index.html)
+<style>.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { background: none }
+</style>"""
 
 
 def run_notebooks(names=None, save=False):
@@ -43,33 +44,32 @@ def run_notebooks(names=None, save=False):
     FileNotFoundError
         If a name fits no notebook.
     ValueError
-        If a cell fails; its page shows where.
+        If a file is no notebook, or a cell fails; then its page shows where.
     """
     import nbformat
 
-    report = outputs_folder() / "report"
-    paths = _find(names)
-    pages = []
-    for i, path in enumerate(paths, start=1):
-        began = time.time()
-        notebook = nbformat.read(str(path), as_version=4)
-        error = execute(notebook, "[%d/%d] %s" % (i, len(paths), path.stem))
-        page = report / (path.stem + ".html")
+    report, paths, pages = outputs_folder() / "report", _find(names), []
+    for number, path in enumerate(paths, start=1):
+        began, page = time.time(), report / (path.stem + ".html")
+        try:
+            notebook = nbformat.read(str(path), as_version=4)
+        except Exception as error:  # whatever a damaged file makes nbformat raise
+            raise ValueError(f"{path}: found no notebook ({describe(error)})") from None
+        error = execute(notebook, f"[{number}/{len(paths)}] {path.stem}")
+        text = nbformat.writes(notebook).rstrip("\n") + "\n"
         with atomic_file(page) as file:
             file.write(_to_html(notebook).encode())
         with atomic_file(page.with_suffix(".ipynb")) as file:
-            file.write(nbformat.writes(notebook).encode())
-        index = write_index()
+            file.write(text.encode())
+        index = _note_page(report, path.stem, {"title": _title(notebook, path), "error": error})
         if error:
-            raise ValueError(
-                "%s: %s; the page up to there is %s" % (show_path(path), error, show_path(page))
-            )
+            raise ValueError(f"{show_path(path)}: {error}; {show_path(page)} shows where")
         if save:
             with atomic_file(path) as file:
-                file.write((nbformat.writes(notebook).rstrip("\n") + "\n").encode())
-        print("%s  %.0f s" % (show_path(page), time.time() - began), flush=True)
+                file.write(text.encode())
+        print(f"{show_path(page)}  {time.time() - began:.0f} s", flush=True)
         pages.append(page)
-    print("All of it: %s" % show_path(index))
+    print(f"All of it: {show_path(index)}")
     return pages
 
 
@@ -79,15 +79,29 @@ def _find(names):
         return [path for path in every if path.name[0].isdigit()]
     chosen = []
     for name in names:
-        name = name.zfill(2) if name.isdigit() else name
-        fitting = [path for path in every if path.name.startswith(Path(name).name)]
+        beginning = Path(name.zfill(2) if name.isdigit() else name).name
+        fitting = [path for path in every if path.name.startswith(beginning)]
         if not fitting:
-            raise FileNotFoundError(
-                "%s: found no such notebook, expected one of %s"
-                % (name, ", ".join(path.name for path in every))
-            )
+            expected = ", ".join(path.name for path in every)
+            raise FileNotFoundError(f"{name}: found no such notebook, expected one of {expected}")
         chosen += fitting
     return chosen
+
+
+def _title(notebook, path):
+    """Its first heading; with the name of the file where that is a copy of another's."""
+    lines = notebook.cells[0].source.splitlines() if notebook.cells else []
+    title = lines[0].lstrip("# ") if lines else path.stem
+    return title if path.stem[0].isdigit() else f"{path.stem} ({title})"
+
+
+def _note_page(report, name, page):
+    """Add a page to those that the index knows, and write the index."""
+    path = report / "pages.json"
+    pages = dict(read_json(path), **{name: page})
+    with atomic_file(path) as file:
+        file.write(json.dumps(pages, indent=1).encode())
+    return write_index({k: p for k, p in pages.items() if (report / (k + ".html")).is_file()})
 
 
 def execute(notebook, title):
@@ -133,20 +147,39 @@ def execute(notebook, title):
         # this Python's own kernel, whichever ones the user has registered
         manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
         try:
-            client.execute(env=dict(os.environ, IPYTHONDIR=private))
+            _run(client, dict(os.environ, IPYTHONDIR=private))
         except CellExecutionError as error:
-            return "%s: %s" % (error.ename, error.evalue)
+            return f"{error.ename}: {error.evalue}"
         except DeadKernelError:
             return "the kernel was killed, perhaps for want of memory"
     return None
 
 
+def _run(client, environment):
+    """Run a client in another thread: in this one it would take the signals for itself."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(client.async_execute(env=environment))
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(loop.run_until_complete, task)
+        try:
+            ended.result()
+        except KeyboardInterrupt:
+            client.shutdown_kernel = "immediate"
+            loop.call_soon_threadsafe(task.cancel)
+            raise
+    loop.close()
+
+
 def _to_html(notebook):
+    import nbformat
     from nbconvert import HTMLExporter
 
+    page = copy.deepcopy(notebook)
+    page.cells = [nbformat.v4.new_markdown_cell(TOP)] + page.cells
+    for cell in page.cells:
+        if cell.cell_type == "markdown":  # among the pages one goes on from page to page
+            for path in NOTEBOOKS.glob("*.ipynb"):
+                cell.source = cell.source.replace(f"({path.name})", f"({path.stem}.html)")
     # the page must work offline: no script from elsewhere
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
-    page = exporter.from_notebook_node(notebook)[0]
-    # among the pages one goes on from page to page; what was not run yet has none
-    page = re.sub(r'href="([^"/:]+)\.ipynb"', r'href="\1.html"', page)
-    return re.sub("(<body[^>]*>)", r"\1" + TOP, page, count=1)
+    return exporter.from_notebook_node(page)[0]

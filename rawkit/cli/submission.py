@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..binio import PatchFile, write_patches
+from ..binio import open_patches, write_patches
 from ..nn import denoise_batches
 from ..noise import estimate_blind, line_variance
 
@@ -35,7 +35,7 @@ def write_submission(model, noisy_path, result_path, self_ensemble=False, progre
         As `open_patches` and `write_patches`; nothing is left behind.
     """
     # file -> patches: (N, 256, 256) uint16 in DN; nothing is read yet
-    noisy = PatchFile(noisy_path)
+    noisy = open_patches(noisy_path)
     # patches -> 0-1 -> network -> DN -> clipped, rounded: a batch at a time
     batches = denoise_batches(model, noisy, self_ensemble=self_ensemble, progress=progress)
     # -> file: beside its place, and under its name when it is complete
@@ -62,11 +62,10 @@ def check_submission(result_path, noisy_path):
         that is constant or a copy of its input, values in 0-1 instead of DN, or
         patches that belong to other inputs.
     """
-    result, noisy = PatchFile(result_path), PatchFile(noisy_path)
+    result, noisy = open_patches(result_path), open_patches(noisy_path)
     if len(result) != len(noisy):
         raise ValueError(
-            "%s: found %d patches, expected %d as in %s"
-            % (result_path, len(result), len(noisy), noisy_path)
+            f"{result_path}: found {len(result)} patches, expected {len(noisy)} as in {noisy_path}"
         )
     small = np.array([_thumbnail(patch) for patch in result])
     small_noisy = np.array([_thumbnail(patch) for patch in noisy])
@@ -86,8 +85,9 @@ def check_submission(result_path, noisy_path):
     far = np.array(difference) > FAR * np.maximum(noise, 1)
     warnings = []
     if far.any():
-        warnings.append("%s differ from their inputs by more than the noise explains" % _count(far))
-        warnings[-1] += ": are the two files swapped?" if far.all() else ""
+        swapped = ": are the two files swapped?" if far.all() else ""
+        differ = "differ from their inputs by more than the noise explains"
+        warnings.append(f"{_count(far)} {differ}{swapped}")
     return warnings
 
 
@@ -111,9 +111,9 @@ def _correlations(a, b):
 
 def _count(wrong):
     numbers = np.flatnonzero(wrong)
-    return "%d of %d patches (first %d)" % (len(numbers), len(wrong), numbers[0])
+    return f"{len(numbers)} of {len(wrong)} patches (first {numbers[0]})"
 
 
 def _refuse(path, wrong, what):
     if np.any(wrong):
-        raise ValueError("%s: found that %s %s" % (path, _count(wrong), what))
+        raise ValueError(f"{path}: found that {_count(wrong)} {what}")

@@ -1,22 +1,13 @@
 """Convolutions that are fast on a CPU, through oneDNN, and MegEngine's own on a GPU.
 
-`layers` holds the layers, `fusion` what makes them one step, `backend` the choice between the two,
-`device` starts MegEngine.
+`layers` holds the layers, `fusion` combines them into one step, `backend` chooses between the two
+libraries, `device` starts MegEngine.
 Below: `graph` records, `plan` and `primitives` prepare, `workspace` runs, `library` binds oneDNN.
 """
 
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
-from .backend import ConvPath, conv_path, set_conv_path
+from .backend import conv_path
 from .fusion import fused
 from .layers import Conv2d, ConvTranspose2d, LeakyReLU, ReLU
 
-__all__ = [
-    "Conv2d",
-    "ConvPath",
-    "ConvTranspose2d",
-    "LeakyReLU",
-    "ReLU",
-    "conv_path",
-    "fused",
-    "set_conv_path",
-]
+__all__ = ["Conv2d", "ConvTranspose2d", "LeakyReLU", "ReLU", "conv_path", "fused"]

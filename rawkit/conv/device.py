@@ -1,4 +1,4 @@
-"""MegEngine, started once and quietly, on a GPU if there is one and else on the CPU.
+"""Starts MegEngine once and quietly, on a GPU if there is one and otherwise on the CPU.
 
 `rawkit.conv` imports this before anything that needs MegEngine.
 """
@@ -27,12 +27,14 @@ os.environ.setdefault("MGE_FASTRUN_CACHE_TYPE", "MEMORY")
 try:
     import megengine
 except ImportError as error:
-    if ".so" in str(error):
-        raise ImportError(
-            "MegEngine lacks a library of the system: %s; on Debian or Ubuntu, "
-            "sudo apt-get install libgl1 libglib2.0-0 brings it" % error
-        ) from None
-    raise
+    if ".so" not in str(error):
+        raise
+    advice = "; on Debian or Ubuntu, sudo apt-get install libgl1 libglib2.0-0 brings it"
+    if "failed to map" in str(error):  # it is there
+        advice = "; too little memory or address space"
+    raise ImportError(f"MegEngine cannot load a library: {error}{advice}") from None
+except AssertionError as error:
+    raise ImportError(f"MGE_DEFAULT_DEVICE: {error}, expected one like cpux or gpu0") from None
 
 # it warns of the setting above, through this logger
 logging.getLogger("megbrain").addFilter(lambda record: "with spin of 1" not in record.getMessage())
@@ -43,7 +45,7 @@ NO_GPU = ("info: +", "debug: failed to load cuda func")  # and again in each pro
 
 @contextlib.contextmanager
 def without_lines(phrases):
-    """Keep lines that hold one of the phrases from stderr; everything else is passed on."""
+    """Drop lines that contain one of the phrases from stderr; everything else is passed on."""
     try:
         saved = os.dup(2)
     except OSError:  # no stderr to be quiet on
@@ -66,8 +68,13 @@ def without_lines(phrases):
 
 # The first tensor, and the first question about GPUs, look for CUDA.
 with without_lines(NO_GPU):
-    megengine.Tensor(0.0).numpy()
     _HAS_CUDA = megengine.is_cuda_available()
+    try:
+        megengine.Tensor(0.0).numpy()
+    except RuntimeError:  # many lines of MegEngine's
+        raise ImportError(
+            f"found no device {megengine.get_default_device()}, which MGE_DEFAULT_DEVICE names"
+        ) from None
 
 
 def on_gpu():

@@ -1,8 +1,6 @@
 """Several layers as one differentiable step on oneDNN."""
 
 import logging
-import threading
-import warnings
 from collections import OrderedDict
 from contextlib import contextmanager
 
@@ -12,36 +10,35 @@ from megengine.autodiff import Function
 from megengine.core._imperative_rt import core2
 
 from .backend import path_on
-from .gradients import slow_gradients
 from .graph import Symbol, Tape, Unsupported
-from .library import OneDNNError
 from .plan import Plan
 from .threads import tame_polling
 
 PLANS, PLAN_BYTES = 8, 1 << 30  # how many are kept ready, in how much memory
 
-_plans = OrderedDict()  # by what they are made of; None where oneDNN failed
-_warned = False
+_plans = OrderedDict()  # by what they are made of, the oldest first
+_recording = False
+# MegEngine reports each operation that cannot be recorded as an error, which it is not
+logging.getLogger("megbrain").addFilter(lambda record: not _recording)
 
 
 def fused(x, *modules):
     """Run modules one after the other, as one step where that is faster.
 
-    What is made of this room's `Conv2d`, `ConvTranspose2d`, `LeakyReLU` and `ReLU`,
-    of `M.Sequential`, and of + between values of one shape becomes one step on
-    oneDNN.  With any other operation in it, the layers run one by one.
+    `Conv2d`, `ConvTranspose2d`, `LeakyReLU` and `ReLU` of this package, `M.Sequential`, and
+    additions of values of one shape become one step on oneDNN.  If there is any other operation,
+    the layers run one by one.
 
-    Same weights, input, machine and number of threads give the same result and the
-    same gradients, bit for bit.  Another number of threads (OMP_NUM_THREADS, the
-    cores that the process may use), another instruction set or version of oneDNN,
-    the native path, and another batch or crop size change the order in which
-    numbers are added, and with it the last digits.
+    The same weights, input, machine and number of threads give the same result and gradients,
+    bit for bit.  Another number of threads (OMP_NUM_THREADS, the cores that the process may use),
+    instruction set, version of oneDNN, batch or crop size, and the native path change the order
+    in which numbers are added, and with it the last digits.
 
     Parameters
     ----------
     x : tensor, shape (N, C, H, W), float32
     *modules : modules, or functions of one value
-        They may be called twice: once to be recorded, and once more if they hold
+        They may be called twice: once to be recorded, and once more if they contain
         something that cannot be.
 
     Returns
@@ -51,12 +48,7 @@ def fused(x, *modules):
     Raises
     ------
     RuntimeError
-        If a layer does not fit its input's shape.
-
-    Warns
-    -----
-    RuntimeWarning
-        Once, if oneDNN fails; those layers run on MegEngine's operators from then on.
+        If a layer does not fit its input's shape, or oneDNN fails: names the layer.
     """
     if not isinstance(x, Symbol) and _computable(x) and not _hooked(modules):
         tape = Tape(x.shape)
@@ -68,39 +60,30 @@ def fused(x, *modules):
             graph = tape.graph(result)
         except Exception:  # an operation not known here, or a mistake that shows below again
             graph = None
-        y = None if graph is None else _run(x, tape.params, *graph)
-        if y is not None:
-            return y
+        if graph is not None:
+            return _run(x, tape.params, *graph)
     for module in modules:
         x = module(x)
     return x
 
 
-class _Recording(threading.local):
-    on = False
-
-
-_recording = _Recording()
-# MegEngine reports each operation that cannot be recorded as an error, which it is not
-logging.getLogger("megbrain").addFilter(lambda record: not _recording.on)
-
-
 @contextmanager
 def _silence():
-    before, _recording.on = _recording.on, True
+    global _recording
+    before, _recording = _recording, True
     try:
         yield
     finally:
-        _recording.on = before
+        _recording = before
 
 
 def run_layer(x, layer):
-    """What one layer makes of a tensor, on oneDNN; None where only MegEngine computes it.
+    """Compute one layer on oneDNN; None where only MegEngine can.
 
     Raises
     ------
     RuntimeError
-        If the layer does not fit its input's shape.
+        As `fused`.
     """
     if not _computable(x):
         return None
@@ -117,7 +100,7 @@ def _computable(x):
 
 
 def _hooked(modules):
-    """Whether someone wants to see what happens inside."""
+    """Whether hooks want to see what happens inside."""
     owners = [getattr(module, "__self__", module) for module in modules]
     return any(
         part._forward_hooks or part._forward_pre_hooks
@@ -128,26 +111,17 @@ def _hooked(modules):
 
 
 def _run(x, params, graph, shapes):
-    """Compute a graph on oneDNN; None where it fails."""
+    """Compute a graph on oneDNN."""
     if not graph:
         return x
     args = [x] + params
     needs = tuple(map(_wants_gradient, args))
-    # the graph alone does not tell how many channels a layer has
+    # the graph alone does not say how many channels a layer has
     key = (graph, tuple(shapes), tuple(tuple(p.shape) for p in params))
-    key += (needs if any(needs) else None,)
-    try:
-        plan = _plan(key)
-        if plan is None:
-            return None
-        arrays = x.numpy(), [param.numpy() for param in params]
-        workspace = plan.workspace()
-        y = workspace.forward(*arrays)
-    except OneDNNError as error:
-        _give_up(key, error)
-        return None
+    workspace = _plan(key + (needs if any(needs) else None,)).workspace()
+    y = workspace.forward(x.numpy(), [param.numpy() for param in params])
     if any(needs):
-        return _Graph(key, arrays, workspace, y)(*args)
+        return _Graph(needs, workspace, y)(*args)
     workspace.release()
     return megengine.Tensor(y, device=x.device)
 
@@ -159,27 +133,14 @@ def _wants_gradient(tensor):
 
 
 def _plan(key):
-    if key in _plans:
-        plan = _plans.pop(key)
-    else:
+    plan = _plans.pop(key, None)
+    if plan is None:
         plan = Plan(*key)
         tame_polling()
     _plans[key] = plan
-    while len(_plans) > PLANS or sum(p.arena_size for p in _plans.values() if p) > PLAN_BYTES:
-        _, oldest = _plans.popitem(last=False)
-        if oldest:
-            oldest.drop()
+    while len(_plans) > PLANS or sum(p.arena_size for p in _plans.values()) > PLAN_BYTES:
+        _plans.popitem(last=False)[1].drop()
     return plan
-
-
-def _give_up(key, error):
-    """Leave a graph to MegEngine from now on."""
-    global _warned
-    _plans[key] = None
-    if not _warned:
-        _warned = True
-        text = "oneDNN failed (%s): MegEngine's own operators go on, right but slow" % error
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 class _Graph(Function):
@@ -189,8 +150,8 @@ class _Graph(Function):
     off, so nothing is computed there.
     """
 
-    def __init__(self, key, arrays, workspace, y):
-        self.key, self.arrays, self.workspace, self.y = key, arrays, workspace, y
+    def __init__(self, needs, workspace, y):
+        self.needs, self.workspace, self.y = needs, workspace, y
 
     def forward(self, x, *params):
         y, self.y = self.y, None
@@ -200,16 +161,11 @@ class _Graph(Function):
         workspace, self.workspace = self.workspace, None
         if workspace is None:
             raise RuntimeError("a second backward pass needs a new forward pass")
-        graph, _, _, needs = self.key
-        try:
-            dx, grads = workspace.backward(dy.numpy())
-            workspace.release()
-        except OneDNNError as error:
-            _give_up(self.key, error)
-            dx, grads = slow_gradients(graph, *self.arrays, dy.numpy())
+        dx, grads = workspace.backward(dy.numpy())
+        workspace.release()
         return tuple(
             megengine.Tensor(g, device=dy.device) if g is not None and need else None
-            for g, need in zip([dx] + grads, needs)
+            for g, need in zip([dx] + grads, self.needs)
         )
 
     def __del__(self):

@@ -1,9 +1,8 @@
-"""A network's forward pass, written down once as a small graph.
+"""A network's forward pass, recorded once as a small graph.
 
-Modules are called with a `Symbol` in the tensor's place.  It knows its shape,
-can be added to another, and notes every layer on its `Tape`.  What comes out
-is a tuple of `Conv`, `Act` and `Add` nodes: plain data that a plan is made
-from, and the key under which the plan is kept.
+Modules are called with a `Symbol` in place of a tensor.  It knows its shape, can be added to
+another, and notes every layer on its `Tape`.  The result is a tuple of `Conv`, `Act` and `Add`
+nodes: plain data from which a plan is made, and the key under which the plan is kept.
 """
 
 from collections import namedtuple
@@ -21,10 +20,10 @@ class Unsupported(Exception):
 
 
 class Symbol:
-    """What stands for a tensor while a forward pass is recorded.
+    """Stands for a tensor while a forward pass is recorded.
 
-    Whatever else a tensor can do ends in an exception here, so that nothing is
-    recorded that is not what happens to a tensor.
+    Whatever else a tensor can do raises an exception, so that nothing is recorded that differs
+    from what happens to a tensor.
     """
 
     def __init__(self, tape, value, shape):
@@ -71,7 +70,7 @@ class Tape:
         return self._known[key]
 
     def conv(self, module, x, transposed=False):
-        """Note a convolution, after checking everything that it depends on."""
+        """Record a convolution, after checking everything that it depends on."""
         out = conv_shape(module, x.shape, transposed)
         node = Conv(
             x.value,
@@ -87,8 +86,8 @@ class Tape:
         return self._append(node, out)
 
     def act(self, x, slope):
-        if not 0 <= slope < float("inf"):  # the sign of the output is no more that of the input
-            raise Unsupported("a leaky ReLU of slope %s" % slope)
+        if not 0 <= slope < float("inf"):  # the output's sign is no longer the input's
+            raise Unsupported(f"a leaky ReLU of slope {slope}")
         return self._append(Act(x.value, float(slope)), x.shape)
 
     def add(self, x, y):
@@ -110,7 +109,7 @@ class Tape:
             If `result` is no value of this tape.
         """
         if not isinstance(result, Symbol) or result.tape is not self:
-            raise Unsupported("a result of type %s" % type(result).__name__)
+            raise Unsupported(f"a result of type {type(result).__name__}")
         nodes, uses = self.nodes[: result.value], [0] * (len(self.nodes) + 1)
         for node in nodes:
             for value in sources(node):
@@ -142,11 +141,14 @@ def conv_shape(module, shape, transposed):
     mode = getattr(module, "padding_mode", "zeros"), module.conv_mode, module.compute_mode
     extra = getattr(module, "output_padding", 0)
     if mode != ("zeros", "cross_correlation", "default") or extra not in (0, (0, 0)):
-        raise Unsupported("%s, output_padding %s" % (mode, extra))
-    if len(shape) != 4 or shape[1] != module.in_channels or 0 in shape:
+        raise Unsupported(f"{mode}, output_padding {extra}")
+    inputs, outputs, groups = module.in_channels, module.out_channels, module.groups
+    slow = max(module.kernel_size) > 3 or max(module.dilation) > 1
+    if groups == inputs == outputs > 1 and slow:
+        raise Unsupported("depthwise: for its gradients oneDNN 3.2 has plain loops alone")
+    if len(shape) != 4 or shape[1] != inputs or 0 in shape:
         raise RuntimeError(
-            "a convolution of %d channels needs an input (N, %d, H, W), found %s"
-            % (module.in_channels, module.in_channels, tuple(shape))
+            f"{module} needs an input of shape (N, {inputs}, H, W), found {tuple(shape)}"
         )
     out = []
     for size, k, stride, pad, dilation in zip(
@@ -157,21 +159,13 @@ def conv_shape(module, shape, transposed):
             out.append((size - 1) * stride - 2 * pad + reach)
         else:
             out.append((size + 2 * pad - reach) // stride + 1)
-        if out[-1] < 1:
-            raise RuntimeError(
-                "input %s is too small for a kernel of %s with padding %s"
-                % (tuple(shape), tuple(module.kernel_size), tuple(module.padding))
-            )
-    inputs, outputs = module.in_channels, module.out_channels
+    if min(out) < 1:
+        raise RuntimeError(f"{module} needs a larger input, found {tuple(shape)}")
     first, second = (inputs, outputs) if transposed else (outputs, inputs)
-    kernel, groups = tuple(module.kernel_size), module.groups
-    expected = (first, second) + kernel
+    weight = (first // groups, second // groups) + tuple(module.kernel_size)
     if groups > 1:
-        expected = (groups, first // groups, second // groups) + kernel
-    for name, tensor, want in (
-        ("weight", module.weight, expected),
-        ("bias", module.bias, (1, outputs, 1, 1)),
-    ):
-        if tensor is not None and tuple(tensor.shape) != want:
-            raise RuntimeError("%s has shape %s, expected %s" % (name, tuple(tensor.shape), want))
+        weight = (groups,) + weight
+    found = tuple(module.weight.shape), module.bias is None or tuple(module.bias.shape)
+    if found != (weight, module.bias is None or (1, outputs, 1, 1)):
+        raise RuntimeError(f"{module} has weights and a bias of other shapes: {found}")
     return (shape[0], outputs) + tuple(out)

@@ -1,4 +1,4 @@
-"""Layers that record themselves, and else run by themselves: on oneDNN, or as MegEngine does."""
+"""Layers that record themselves, or run by themselves: on oneDNN, or as MegEngine does."""
 
 import megengine.functional as F
 import megengine.module as M

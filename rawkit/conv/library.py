@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .threads import openmp, quiet_openmp, usable_cores
+from .threads import openmp, usable_cores
 
 PACKAGE = "onednn-cpu-gomp==2023.2.0"  # holds oneDNN 3.2, for Linux x86-64 and any Python 3
 
@@ -23,13 +23,19 @@ RELU, RELU_FROM_OUTPUT, BINARY_ADD = 32, 256, 131056
 SRC, SRC_1, DST, WEIGHTS, BIAS, SCRATCHPAD = 1, 2, 17, 33, 41, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 QUERY_WEIGHTS, QUERY_DIFF_WEIGHTS, QUERY_SCRATCHPAD = 131, 132, 136
-QUERY_IMPLEMENTATION = 8
 ISA_AVX512 = 39
 STATUS = {1: "out of memory", 2: "invalid arguments", 3: "unimplemented", 5: "runtime error"}
 
 
 class OneDNNError(RuntimeError):
     """A call of the library failed."""
+
+    def of(self, layer):
+        """The same error, with the layer's name and what helps."""
+        return OneDNNError(
+            f"{layer}: found that oneDNN cannot compute it ({self}), expected it to; with "
+            "RAWKIT_CONV=native MegEngine's own operators do, slowly"
+        )
 
 
 class Argument(ctypes.Structure):
@@ -62,19 +68,22 @@ class Library:
         places = [Path(sys.prefix), Path(np.__file__).resolve().parents[4]]
         names = [str(place / "lib" / "libdnnl.so.3") for place in places]
         found = [name for name in names if os.path.exists(name)] + ["libdnnl.so.3"]
-        with quiet_openmp():
-            self.lib = ctypes.CDLL(found[0])
+        # Idle threads would spin for milliseconds after each loop, on a core that others need.
+        # A short spin is kept: the next layer follows within microseconds.
+        if "OMP_WAIT_POLICY" not in os.environ:
+            os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+        self.lib = ctypes.CDLL(found[0])
         self.lib.dnnl_version.restype = ctypes.POINTER(ctypes.c_int * 3)
         version = tuple(self.lib.dnnl_version().contents)
         if version[:2] != (3, 2):
-            raise OSError("found oneDNN %d.%d.%d, expected 3.2" % version)
+            raise OSError("found oneDNN {}.{}.{}, expected 3.2".format(*version))
         self.lib.dnnl_memory_desc_get_size.restype = ctypes.c_size_t
         self.lib.dnnl_primitive_desc_query_md.restype = ctypes.c_void_p
         self.call("set_primitive_cache_capacity", 512)
         self.engine = self.make("engine", 1, ctypes.c_size_t(0))
         isa = self.lib.dnnl_get_effective_cpu_isa()
         self.avx512 = isa & ISA_AVX512 == ISA_AVX512
-        self.about = "oneDNN %d.%d for %s" % (version[:2] + ("AVX-512" if self.avx512 else "AVX2",))
+        self.about = f"oneDNN 3.2 for {'AVX-512' if self.avx512 else 'AVX2'}"
         self.cores = usable_cores()
         self.openmp = openmp()
 
@@ -84,7 +93,7 @@ class Library:
 
     def check(self, name, status):
         if status:
-            raise OneDNNError("%s: %s" % (name, STATUS.get(status, status)))
+            raise OneDNNError(f"{name}: {STATUS.get(status, status)}")
 
     def call(self, name, *args):
         self.check(name, getattr(self.lib, "dnnl_" + name)(*args))
@@ -93,18 +102,12 @@ class Library:
         """Create an object: a `Handle`; `by` names the function if it is not KIND_create."""
         handle = Handle()
         self.call(names.get("by", kind + "_create"), ctypes.byref(handle), *args)
-        handle.destroy = getattr(self.lib, "dnnl_%s_destroy" % kind)
+        handle.destroy = getattr(self.lib, f"dnnl_{kind}_destroy")
         return handle
 
     def query(self, desc, what):
         """The memory description that a primitive wants; it belongs to the primitive's."""
         return ctypes.c_void_p(self.lib.dnnl_primitive_desc_query_md(desc, what, 0))
-
-    def implementation(self, desc):
-        """The name of what computes a primitive; "ref:any" is a plain loop."""
-        name = ctypes.c_char_p()
-        self.call("primitive_desc_query", desc, QUERY_IMPLEMENTATION, 0, ctypes.byref(name))
-        return name.value.decode()
 
     def size(self, desc):
         """Bytes."""
@@ -149,4 +152,4 @@ def load_library():
     try:
         return Library(), None
     except (OSError, ImportError, OneDNNError) as error:
-        return None, "oneDNN cannot be loaded: %s" % error
+        return None, f"oneDNN cannot be loaded: {error}"

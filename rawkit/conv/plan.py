@@ -29,7 +29,7 @@ class Plan:
     Raises
     ------
     OneDNNError
-        If oneDNN has no implementation, or fails.
+        If oneDNN has no implementation, or fails: names the layer.
     """
 
     def __init__(self, graph, shapes, params, needs):
@@ -42,13 +42,16 @@ class Plan:
         self.shapes, self.param_shapes = shapes, params
         self.idle, self.kept = [], True  # workspaces that nobody uses; whether to keep any
         self.dy, self.dx, self.dparams = None, None, []
-        with self.dnn.threads(self.threads):
-            layout, block = _layout(self.dnn, graph, shapes, needs is not None)
-            self.list = Primitives(self.dnn)
-            self._take_parameters(block)
-            hints = self._forward([_pad(shape, (1,), block) for shape in shapes], layout)
-            if needs is not None:
-                self._backward(hints)
+        layout, block = _layout(self.dnn, graph, shapes, needs is not None)
+        self.list = Primitives(self.dnn)
+        try:
+            with self.dnn.threads(self.threads):
+                self._take_parameters(block)
+                hints = self._forward([_pad(shape, (1,), block) for shape in shapes], layout)
+                if needs is not None:
+                    self._backward(hints)
+        except dnnl.OneDNNError as error:
+            raise error.of(self.list.layer) from None
         self.offsets, self.arena_size = place(*self._lifetimes())
 
     def _take_parameters(self, block):
@@ -79,7 +82,7 @@ class Plan:
         steps.reorder(self.x, values[0])
         hints = []
         for node, out in zip(self.graph, values[1:]):
-            hint = None
+            hint, steps.layer = None, self._name(node)
             if isinstance(node, Add):
                 steps.add(values[node.a], values[node.b], out, node.slope)
             elif isinstance(node, Act):
@@ -90,6 +93,13 @@ class Plan:
         self.y = steps.reorder(values[-1], steps.dense(self.y_shape))
         self.forward_steps = len(steps.steps)
         return hints
+
+    def _name(self, node):
+        """What to call a layer in an error."""
+        if not isinstance(node, Conv):
+            return "an addition" if isinstance(node, Add) else "a LeakyReLU"
+        kind = "ConvTranspose2d" if node.transposed else "Conv2d"
+        return f"the {kind} with weights of shape {self.param_shapes[node.weight]}"
 
     def _wanted(self):
         """Which values carry a gradient."""
@@ -122,6 +132,7 @@ class Plan:
             node, grad = self.graph[value - 1], grads.pop(value, None)
             if grad is None:
                 continue
+            steps.layer = self._name(node)
             if node.slope is not None:
                 out = steps.like(grad) if grad in shared else grad
                 grad = steps.act_backward(node.slope, self.values[value], grad, out)
@@ -145,7 +156,7 @@ class Plan:
     def _lifetimes(self):
         """Each buffer's size, and the first and last step that uses it."""
         first, last, steps = {}, {}, self.list.steps
-        for time, (_, args) in enumerate(steps):
+        for time, (_, args, _) in enumerate(steps):
             for buffer in args.values():
                 first.setdefault(buffer, time)
                 last[buffer] = time

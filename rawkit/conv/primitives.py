@@ -7,7 +7,6 @@ import ctypes
 from collections import namedtuple
 
 from . import library as dnnl
-from .gradients import depthwise_data_gradient, depthwise_weights_gradient, is_depthwise
 from .library import dims
 
 # A convolution's parameters as buffers (bias: None if it has none), and the weights'
@@ -20,31 +19,31 @@ class Primitives:
 
     Attributes
     ----------
-    descs, shapes : lists
-        Each buffer's memory description and, if it was made with one, its shape.
-    steps : list of (primitive, {what for: buffer})
-        Or a function in a primitive's place, of the same buffers as arrays.
+    descs : list
+        Each buffer's memory description.
+    steps : list of (primitive, {what for: buffer}, name of the layer)
+    layer : str
+        The name of the layer whose primitives are made.
     """
 
     def __init__(self, library):
-        self.dnn = library
-        self.descs, self.shapes, self.steps, self._keep = [], [], [], []
+        self.dnn, self.layer = library, "input"
+        self.descs, self.steps, self._keep = [], [], []
         self._plain = self._attributes()
 
-    def buffer(self, desc, shape=None):
+    def buffer(self, desc):
         self.descs.append(desc)
-        self.shapes.append(shape)
         return len(self.descs) - 1
 
     def dense(self, shape, swap=False):
         """A buffer in NumPy's order."""
-        return self.buffer(self.dnn.dense(shape, swap), shape)
+        return self.buffer(self.dnn.dense(shape, swap))
 
     def laid_out(self, shape, layout):
-        return self.buffer(self.dnn.laid_out(shape, layout), shape)
+        return self.buffer(self.dnn.laid_out(shape, layout))
 
     def like(self, buffer):
-        return self.buffer(self.descs[buffer], self.shapes[buffer])
+        return self.buffer(self.descs[buffer])
 
     def size(self, buffer):
         """Bytes."""
@@ -69,7 +68,7 @@ class Primitives:
         if self.dnn.size(scratchpad):
             args[dnnl.SCRATCHPAD] = self.buffer(scratchpad)
         self._keep.append(desc)  # owns the descriptions that were queried
-        self.steps.append((self.dnn.make("primitive", desc), args))
+        self.steps.append((self.dnn.make("primitive", desc), args, self.layer))
 
     def reorder(self, source, target):
         """Copy into another layout; returns `target`."""
@@ -136,8 +135,6 @@ class Primitives:
     def conv_backward_data(self, node, params, src, grad, hint):
         """The gradient of a convolution's input; returns its buffer."""
         desc = self._conv("backward_data", node, params, src, grad, hint, self._plain)
-        if self._is_slow(node, params, desc):
-            return self._depthwise_data(node, params, src, grad)
         out, weights = self.like(src), self._weights(params, desc)
         self._step(desc, {dnnl.DIFF_SRC: out, dnnl.DIFF_DST: grad, dnnl.WEIGHTS: weights})
         return out
@@ -145,8 +142,6 @@ class Primitives:
     def conv_backward_weights(self, node, params, src, grad, hint):
         """The gradients of a convolution's weights and, or None, bias; returns their buffers."""
         desc = self._conv("backward_weights", node, params, src, grad, hint, self._plain)
-        if self._is_slow(node, params, desc):
-            return self._depthwise_weights(node, params, src, grad)
         plain = self.like(params.weight)
         wanted = self.dnn.query(desc, dnnl.QUERY_DIFF_WEIGHTS)
         same = self.dnn.same(self.descs[plain], wanted)
@@ -159,44 +154,3 @@ class Primitives:
         if not same:
             self.reorder(found, plain)
         return plain, bias
-
-    def _is_slow(self, node, params, desc):
-        """Whether oneDNN 3.2 has only its plain loop, which takes some 100 times as long.
-
-        Of depthwise layers: for the filters' gradient if they are larger than 3 x 3, for the
-        input's if they are dilated.
-        """
-        plain = self.dnn.implementation(desc).startswith("ref")
-        return plain and is_depthwise(node, params.shape)
-
-    def _numpy_order(self, buffer):
-        return self.reorder(buffer, self.dense(self.shapes[buffer]))
-
-    def _depthwise_weights(self, node, params, src, grad):
-        weight = self.like(params.weight)
-        bias = None if params.bias is None else self.like(params.bias)
-        args = {dnnl.DIFF_WEIGHTS: weight}
-        args.update({dnnl.SRC: self._numpy_order(src), dnnl.DIFF_DST: self._numpy_order(grad)})
-        if bias is not None:
-            args[dnnl.DIFF_BIAS] = bias
-
-        def compute(arrays):
-            dw, x, dy = (arrays[kind] for kind in (dnnl.DIFF_WEIGHTS, dnnl.SRC, dnnl.DIFF_DST))
-            dw[:] = depthwise_weights_gradient(node, dw.shape[-2:], x, dy)
-            if bias is not None:
-                arrays[dnnl.DIFF_BIAS][:] = dy.sum((0, 2, 3))
-
-        self.steps.append((compute, args))
-        return weight, bias
-
-    def _depthwise_data(self, node, params, src, grad):
-        out = self.dense(self.shapes[src])
-        args = {dnnl.DIFF_SRC: out, dnnl.WEIGHTS: params.weight}
-        args[dnnl.DIFF_DST] = self._numpy_order(grad)
-
-        def compute(arrays):
-            dx, w, dy = (arrays[kind] for kind in (dnnl.DIFF_SRC, dnnl.WEIGHTS, dnnl.DIFF_DST))
-            dx[:] = depthwise_data_gradient(node, w, dx.shape, dy)
-
-        self.steps.append((compute, args))
-        return self.reorder(out, self.like(src))

@@ -1,6 +1,5 @@
-"""How many threads to use, and keeping idle ones from eating the processor."""
+"""How many threads to use, and how to keep idle ones from taking the processor."""
 
-import contextlib
 import os
 
 from .device import NO_GPU, without_lines
@@ -36,26 +35,6 @@ def openmp():
         return ThreadpoolController().select(prefix="libgomp")
 
 
-@contextlib.contextmanager
-def quiet_openmp():
-    """Load an OpenMP library such that its idle threads soon sleep.
-
-    By default they spin for milliseconds after each parallel loop, which takes
-    the core from whoever else wants it.  A short spin is kept: the next layer
-    follows within microseconds.
-    """
-    mine = {"GOMP_SPINCOUNT": "20000"}
-    mine = {k: v for k, v in mine.items() if k not in os.environ}
-    if "OMP_WAIT_POLICY" in os.environ:
-        mine = {}
-    os.environ.update(mine)
-    try:
-        yield
-    finally:
-        for name in mine:
-            del os.environ[name]
-
-
 def tame_polling():
     """Give MegEngine's polling thread the lowest priority.
 
@@ -66,7 +45,7 @@ def tame_polling():
     """
     try:
         for thread in os.listdir("/proc/self/task"):
-            with open("/proc/self/task/%s/comm" % thread) as file:
+            with open(f"/proc/self/task/{thread}/comm") as file:
                 if file.read().startswith("CompNodeSync"):
                     os.setpriority(os.PRIO_PROCESS, int(thread), 19)
     except (OSError, AttributeError):  # not Linux, or the thread has just ended

@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 
-from .library import Argument
+from .library import STATUS, Argument, OneDNNError
 
 
 def place(sizes, first, last):
@@ -53,16 +53,11 @@ class Workspace:
             for buffer, offset in plan.offsets.items()
         }
         self.steps = []
-        for primitive, args in plan.list.steps:
-            if callable(primitive):
-                shapes = {kind: plan.list.shapes[buffer] for kind, buffer in args.items()}
-                arrays = {kind: self.view(args[kind], shape) for kind, shape in shapes.items()}
-                self.steps.append((primitive, None, arrays))
-                continue
+        for primitive, args, layer in plan.list.steps:
             pairs = [(kind, self.memory[buffer].value) for kind, buffer in args.items()]
-            self.steps.append((primitive, len(pairs), (Argument * len(pairs))(*pairs)))
+            self.steps.append((primitive, len(pairs), (Argument * len(pairs))(*pairs), layer))
 
-    def view(self, buffer, shape):
+    def _view(self, buffer, shape):
         """A buffer in NumPy's order, as an array that shares its memory."""
         offset = self.plan.offsets[buffer]
         size = 4 * int(np.prod(shape))
@@ -71,23 +66,20 @@ class Workspace:
     def _run(self, steps):
         execute, stream = self.dnn.lib.dnnl_primitive_execute, self.stream
         with self.dnn.threads(self.plan.threads):
-            for primitive, count, args in steps:
-                if count is None:  # on a CPU, what came before is done
-                    primitive(args)
-                    continue
+            for primitive, count, args, layer in steps:
                 status = execute(primitive, stream, count, args)
                 if status:
-                    self.dnn.check("execute", status)
+                    raise OneDNNError(STATUS.get(status, status)).of(layer)
             self.dnn.call("stream_wait", stream)
 
     def _fill(self, buffer, padded, array):
-        view = self.view(buffer, padded)
+        view = self._view(buffer, padded)
         if view.shape != array.shape:
             view[:] = 0
         view[tuple(map(slice, array.shape))] = array
 
     def _read(self, buffer, padded, shape):
-        return self.view(buffer, padded)[tuple(map(slice, shape))].copy()
+        return self._view(buffer, padded)[tuple(map(slice, shape))].copy()
 
     def forward(self, x, params):
         """Run the network; arrays in, a fresh array out."""

@@ -1,7 +1,7 @@
 """Networks, on MegEngine: their layers and weights, prediction and scores.
 
-`networks` holds the two that come with the suite, `prediction` the way from patches to
-patches, `weights` their files, `evaluation` the way to a score.
+`networks` holds those that come with the suite, `prediction` the way from patches to patches,
+`weights` their files (`tensor_files` reads and writes them), `evaluation` the way to a score.
 """
 
 from ..conv.device import on_gpu  # isort: split  # MegEngine starts here, before the rest needs it
@@ -21,7 +21,14 @@ from .networks import (
     Stabilised,
     count_parameters,
     measure,
-    register,
 )
 from .prediction import denoise, denoise_batches, predict, to_uint16
-from .weights import SHIPPED, SHIPPED_BASELINE, find_weights, load_model, save_model
+from .tensor_files import sha256
+from .weights import (
+    SHIPPED,
+    SHIPPED_BASELINE,
+    find_weights,
+    import_network,
+    load_model,
+    save_model,
+)

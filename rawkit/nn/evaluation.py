@@ -1,10 +1,10 @@
 """One way to a score: from a network and a dataset folder to a table, patch by patch.
 
-Here and not beside `rawkit.score`, because it needs a network's prediction; the formula
-itself stays in `rawkit.score`.
+The formula itself is in `rawkit.score`.
 """
 
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -40,14 +40,18 @@ def open_scoring_pairs(folder, limit=64):
         noisy, gt = split_pairs(*open_pairs(folder))[1]
     if len(noisy) == 0:
         raise ValueError(
-            "%s: found 1 pair in %s, expected at least 2, to hold one out" % (folder, TRAIN_INPUT)
+            f"{folder}: found 1 pair in {TRAIN_INPUT}, expected at least 2, to hold one out"
         )
     return noisy[:limit], gt[:limit]
 
 
 def has_test_gt(folder):
     """Whether a dataset's test set has a ground truth; the competition's has none."""
-    return all((folder / name).is_file() for name in (TEST_INPUT, TEST_GT))
+    return _has(folder, TEST_INPUT, TEST_GT)
+
+
+def _has(folder, *names):
+    return all((Path(folder) / name).is_file() for name in names)
 
 
 def score_table(model, folder, limit=64, **options):
@@ -66,7 +70,7 @@ def score_table(model, folder, limit=64, **options):
     Returns
     -------
     pandas.DataFrame
-        One row for each patch: "untouched" and "denoised", the normalised errors of the
+        One row for each patch: "untouched" and "denoised", the normalized errors of the
         input and of the answer in sqrt(DN) (`normalized_l1`), and "ms", the milliseconds
         that the patch took.  `score_of_errors` of a column is a score.
 
@@ -89,7 +93,7 @@ def score_held_out(model, folder, limit=64, **options):
     -------
     pandas.DataFrame, as `score_table`; or None if there are no pairs to hold out
     """
-    if not all((folder / name).is_file() for name in (TRAIN_INPUT, TRAIN_GT)):
+    if not _has(folder, TRAIN_INPUT, TRAIN_GT):
         return None
     noisy, gt = split_pairs(*open_pairs(folder))[1]
     return _table(model, noisy[:limit], gt[:limit], **options) if len(noisy) else None

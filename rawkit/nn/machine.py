@@ -16,8 +16,8 @@ def describe_setup():
     -------
     str
     """
-    versions = platform.python_version(), megengine.__version__, np.__version__
-    device = ("GPU" if on_gpu() else "CPU",) + tuple(conv_path())
-    return "Python %s, MegEngine %s, NumPy %s\ndevice: %s, convolutions: %s (%s)" % (
-        versions + device
+    python, device, path = platform.python_version(), "GPU" if on_gpu() else "CPU", conv_path()
+    return (
+        f"Python {python}, MegEngine {megengine.__version__}, NumPy {np.__version__}\n"
+        f"device: {device}, convolutions: {path.name} ({path.reason})"
     )

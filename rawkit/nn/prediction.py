@@ -31,8 +31,7 @@ def predict(model, bayer):
     pred_01 = model(megengine.Tensor(noisy_01)).numpy()
     if pred_01.shape != noisy_01.shape:
         raise ValueError(
-            "found an answer of shape %s from the network, expected %s"
-            % (pred_01.shape, noisy_01.shape)
+            f"found an answer of shape {pred_01.shape} from the network, expected {noisy_01.shape}"
         )
     return pred_01[:, 0] * np.float32(SCALE)
 

@@ -1,16 +1,17 @@
 """Weights of networks: in and out of files, and where to find them."""
 
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
 
 from ..places import ROOT, outputs_folder, show_path
-from .archive import load_arrays, load_meta, save_arrays, sha256
-from .definitions import run_definition, write_definition
-from .networks import NETWORKS, check_name, count_parameters, is_own
+from .networks import NETWORKS, count_parameters
+from .tensor_files import check_meta, load_arrays, save_arrays, sha256
 
-SHIPPED = ROOT / "data" / "weights" / "model.npz"
-SHIPPED_BASELINE = SHIPPED.with_name("baseline.npz")  # trained on the same data
+SHIPPED = ROOT / "data" / "weights" / "model.safetensors"
+SHIPPED_BASELINE = SHIPPED.with_name("baseline.safetensors")  # trained on the same data
 
 
 def get_weights(model):
@@ -23,11 +24,6 @@ def get_weights(model):
     return {name: np.array(array) for name, array in model.state_dict().items()}
 
 
-def weight_shapes(model):
-    """Names and shapes of a network's weights, a dict."""
-    return {name: np.shape(array) for name, array in model.state_dict().items()}
-
-
 def set_weights(model, weights, source="weights"):
     """Put weights into a network.
 
@@ -35,7 +31,7 @@ def set_weights(model, weights, source="weights"):
     ----------
     model : megengine.module.Module
     weights : dict of str to ndarray
-    source : str
+    source : str or Path
         What to call them in an error.
 
     Raises
@@ -43,28 +39,33 @@ def set_weights(model, weights, source="weights"):
     ValueError
         If a name, dtype or shape does not fit; the network is left as it was.
     """
-    expected = {name: ("float32", shape) for name, shape in weight_shapes(model).items()}
-    found = {name: (str(array.dtype), np.shape(array)) for name, array in weights.items()}
+    expected = {name: ("float32", np.shape(w)) for name, w in model.state_dict().items()}
+    found = {name: (str(w.dtype), w.shape) for name, w in weights.items()}
     if found != expected:
-        odd = sorted(set(found.items()) ^ set(expected.items()))[0]
+        name = min(name for name, _ in set(found.items()) ^ set(expected.items()))
         raise ValueError(
-            "%s: found weights that do not fit %s, first at %s %s %s"
-            % (source, type(model).__name__, odd[0], odd[1][0], odd[1][1])
+            f"{source}: found weights that do not fit {type(model).__name__}: "
+            f"{name} is {_show(found.get(name))}, expected {_show(expected.get(name))}"
         )
     model.load_state_dict(weights)
 
 
-def save_model(path, model, **meta):
-    """Write a network so that `load_model` can bring it back.
+def _show(kind):
+    return "nothing" if kind is None else "{} {}".format(*kind)
 
-    Of a network that is not the suite's, the class and what it uses are written as well,
-    to a file beside the weights: see `rawkit.nn.definitions`.
+
+def save_model(path, model, definition=None, **meta):
+    """Write a network so that `load_model` can bring it back.
 
     Parameters
     ----------
     path : str or Path
+        By convention NAME.safetensors.
     model : megengine.module.Module
         Where its class takes arguments, `model.config` holds them: a dict.
+    definition : str or Path, optional
+        Of a network that is not the suite's: the .py file that holds its class, in the same
+        folder as the weights.  Its name and SHA-256 are noted; nothing is copied.
     **meta
         What a reader will want to know: training data, steps, score, command.
 
@@ -76,19 +77,27 @@ def save_model(path, model, **meta):
     Raises
     ------
     ValueError
-        If the class cannot be written, or has the name of one of the suite's.
+        If such a network comes without a definition, or it does not lie next to the weights.
     """
-    network = type(model)
-    meta = dict(
-        meta,
+    network, path = type(model), Path(path)
+    if definition is not None:
+        definition = Path(definition)
+        if not definition.is_file() or definition.resolve().parent != path.resolve().parent:
+            raise ValueError(
+                f"{definition}: found no such file next to {path}, expected the definition of "
+                f"{network.__name__} in the same folder"
+            )
+        meta["definition"] = {"file": definition.name, "sha256": sha256(definition)}
+    elif NETWORKS.get(network.__name__) is not network:
+        raise ValueError(
+            f"{path}: found {network.__name__}, a network that is not the suite's, expected "
+            "definition=, the .py file next to the weights that holds its class"
+        )
+    meta.update(
         network=network.__name__,
         config=getattr(model, "config", {}),
         parameters=count_parameters(model),
     )
-    if not is_own(network):
-        check_name(network)
-        code = Path(path).with_suffix(".py")
-        meta["definition"] = {"file": code.name, "sha256": write_definition(code, network)}
     save_arrays(path, get_weights(model), meta)
     return sha256(path)
 
@@ -99,12 +108,12 @@ def load_model(path, network=None, run_code=False):
     Parameters
     ----------
     path : str or Path
-    network : type or function, or None
-        The network's class, or a function without arguments that builds it.  None finds
-        the class by its name in `NETWORKS`.
+        A safetensors file; or, for one more release, an .npz file of an earlier version.
+    network : type, optional
+        The network's class.  None takes the file next to the weights that defines it, if the
+        weights name one, and else the suite's network of that name.
     run_code : bool
-        Whether a class that is not there may be made by running the file that
-        `save_model` wrote beside the weights.  Only for files of your own.
+        Whether that file may be run; its name is printed first.  Only for files of your own.
 
     Returns
     -------
@@ -114,35 +123,84 @@ def load_model(path, network=None, run_code=False):
     Raises
     ------
     FileNotFoundError, ValueError
-        As `load_arrays`, or if the network is unknown, or the weights do not fit it.
+        As `load_arrays`, or if the network is unknown or cannot be built, the file that
+        defines it is missing, has changed or may not be run, or the weights do not fit.
     """
-    meta = load_meta(path)
-    name, config = str(meta.get("network")), meta.get("config") or {}
-    code = meta.get("definition")
-    network = network or NETWORKS.get(name)
-    if network is None and code and run_code:
-        # a bare file name: an archive must not lead to anywhere else
-        network = run_definition(
-            Path(path).with_name(Path(code["file"]).name), name, code["sha256"]
-        )
+    arrays, meta = load_arrays(path)
+    check_meta(path, meta, network=str, config=dict, definition=dict)
     if network is None:
-        if code:
-            hint = "permission to run %s beside it, which defines it: --run-code, or run_code=True"
-            hint %= code["file"]
-        else:
-            hint = "one of %s, or its class as network=" % ", ".join(sorted(NETWORKS))
-        raise ValueError("%s: found network %r, expected %s" % (path, name, hint))
+        network = _find_network(Path(path), meta, run_code)
     try:
-        model = network(**config) if isinstance(network, type) else network()
-    except TypeError as error:
+        model = network(**meta.get("config", {}))
+    except Exception as error:  # a reader's own network may raise anything
         raise ValueError(
-            "%s: found that %s cannot be built (%s); expected its arguments in `model.config` "
-            "when it was saved" % (path, name, error)
-        ) from None
-    arrays, _ = load_arrays(path, weight_shapes(model))
+            f"{path}: found that {network.__name__} cannot be built ({error}), expected its "
+            "arguments in `model.config` when it was saved"
+        ) from error
     set_weights(model, arrays, path)
     model.eval()
     return model, meta
+
+
+def _find_network(path, meta, run_code):
+    """The class that weights belong to."""
+    name, code = meta.get("network"), meta.get("definition")
+    if code is None:
+        if name not in NETWORKS:
+            known = ", ".join(sorted(NETWORKS))
+            raise ValueError(
+                f"{path}: found network {name!r}, expected one of {known}, or its class as network="
+            )
+        return NETWORKS[name]
+    # only the name counts: weights must not lead to a file elsewhere
+    file = path.parent / Path(str(code.get("file"))).name
+    if not run_code:
+        raise ValueError(
+            f"{path}: found network {name!r}, expected permission to run {file.name} next to it, "
+            "which defines it: --run-code, or run_code=True"
+        )
+    if not file.is_file():
+        raise ValueError(f"{file}: found no file, expected the definition of {name}")
+    if sha256(file) != code.get("sha256"):
+        raise ValueError(
+            f"{file}: found other code than when {path.name} was saved, expected the same; save "
+            "the weights again, or give the class to load_model"
+        )
+    print(f"running {show_path(file)}")
+    return import_network(file, name)
+
+
+def import_network(file, name):
+    """Run a .py file and return a class of it; run again, it brings what was changed.
+
+    Parameters
+    ----------
+    file : str or Path
+    name : str
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, it does not run, or holds no such class.
+    """
+    file = Path(file)
+    source = file.read_bytes()
+    module = types.ModuleType(f"network_in_{file.stem}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module  # where `inspect` looks for a class's source
+    try:
+        exec(compile(source, str(file), "exec"), vars(module))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{file}: found that it does not run ({reason})") from error
+    network = getattr(module, str(name), None)
+    if not isinstance(network, type):
+        raise ValueError(f"{file}: found no class {name}, expected it there")
+    return network
 
 
 def find_weights():
@@ -161,9 +219,10 @@ def find_weights():
     own = outputs_folder() / "weights"
     shipped = [path for path in (SHIPPED, SHIPPED_BASELINE) if path.is_file()]
     found = [(path, "comes with the suite") for path in shipped]
-    found += [(path, "your own") for path in sorted(own.glob("*.npz"))]
+    for ending in ("*.safetensors", "*.npz"):
+        found += [(path, "your own") for path in sorted(own.glob(ending))]
     if not found:
         raise FileNotFoundError(
-            "%s: found no weights; run notebook 02 first, which trains some" % show_path(own)
+            f"{show_path(own)}: found no weights; run notebook 02 first, which trains some"
         )
     return found

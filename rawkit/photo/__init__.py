@@ -1,9 +1,12 @@
 """Your own photograph: a camera's raw file in, a denoised DNG out."""
 
+from .checking import find_violation
+from .clipping import find_clip
 from .denoising import denoise_file, denoise_photo
 from .describing import describe
 from .developing import choose_exposure, develop
-from .dng import to_srgb, write_dng
+from .dng import write_dng
 from .frame import Photo, active_view, from_rggb, to_rggb
-from .noise_line import measure_photo, noise_in_codes
-from .reading import is_photo, rawpy, read_photo
+from .measuring import FrameNoise, measure_photo, noise_in_codes
+from .metadata import Metadata
+from .reading import is_photo, read_photo

@@ -1,31 +1,40 @@
 """From a noisy photograph to a denoised one."""
 
-import numpy as np
-from scipy.ndimage import maximum_filter
+import os
 
-from .dng import check_output, write_dng
-from .frame import CELL, active_view, from_rggb
-from .noise_line import measure_photo, noise_in_codes, sample_crops
+import numpy as np
+
+from ..bayer import pack_bayer, unpack_bayer
+from .checking import find_violation
+from .clipping import find_clip, flatten
+from .defects import find_defects
+from .dng import check_dng, write_dng
+from .frame import CELL, from_rggb, to_rggb
+from .measuring import measure_mosaic, plain_noise, strengthen
 from .reading import read_photo
 
-HOT = np.float32(8.0)  # deviations of noise above all its neighbours of the same colour
-RING = [[1, 1, 1], [1, 0, 1], [1, 1, 1]]  # those neighbours
+MOST_STRENGTH = 2.0
 
 
-def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=False):
+def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=None):
     """Denoise a whole frame.
+
+    The answer is checked: no mean of a block may move (`find_violation`).  If one does, the
+    frame is denoised once more, with one noise line for all colors and everywhere.
 
     Parameters
     ----------
     photo : Photo
     model : a network of `rawkit`, in evaluation mode
-    strength : float, 0-1
-        1 removes all noise that the network finds, 0 leaves the frame untouched; between
-        them noise is mixed back evenly.
+    strength : float, 0-2
+        1 removes all noise that the network finds and the frame bears (`choose_share`), 0
+        leaves the frame untouched; between them noise is mixed back evenly.  Above 1 the
+        noise is taken to be so many times as strong as was measured, for cameras that
+        smooth it themselves.
     remove_hot_pixels : bool
-        By default single bright pixels stay: they may be stars.
-    progress : bool
-        Show a progress bar on stderr.
+        By default defects stay: a bright one may be a star.
+    progress : function (done, total), optional
+        Called after each tile.
 
     Returns
     -------
@@ -35,63 +44,83 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     Raises
     ------
     ValueError
-        For another strength, a frame below 48 x 48 pixels or of one value, or a network
-        that answers NaN.
+        For another strength, a frame below 48 x 48 pixels or of one value, a network
+        that answers NaN, or if both answers move a mean.
     """
-    if not 0 <= strength <= 1:
-        raise ValueError("found strength %r, expected 0 to 1" % (strength,))
-    if remove_hot_pixels:
-        photo = without_hot_pixels(photo)
-    noisy, line, gain = measure_photo(photo)
-    from .tiles import denoise_mosaic, frame_level  # MegEngine takes seconds to load
+    if not 0 <= strength <= MOST_STRENGTH:
+        raise ValueError(f"found strength {strength!r}, expected 0 to {MOST_STRENGTH:g}")
+    clip = find_clip(photo)
+    flat = flatten(photo, clip)
+    noisy = to_rggb(flat)
+    noise = measure_mosaic(noisy)
+    defects, repaired = _set_aside(noisy, noise)
+    # MegEngine takes seconds to load
+    from .risk import choose_share
+    from .tiles import denoise_mosaic
 
-    level = frame_level(sample_crops(noisy), line)
-    clean = denoise_mosaic(model, noisy, line, level, progress)
-    return from_rggb(photo, mix(noisy, clean, strength), gain)
+    keep = None if remove_hot_pixels else defects
+    before = from_rggb(flat, repaired) if remove_hot_pixels else photo
+    treatments = [noise]
+    if noise.factor is not None or any(np.ptp(x) for x in noise.line):
+        treatments.append(plain_noise(noise))
+    for treatment in treatments:
+        if strength > 1:
+            treatment, share = strengthen(treatment, strength), np.ones(4)
+        else:
+            share = strength * choose_share(model, flat, repaired, treatment)
+        clean = denoise_mosaic(model, repaired, treatment, progress)
+        clean = mix(repaired, clean, share)
+        answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
+        answer = answer._replace(white_level=photo.white_level)
+        violation = find_violation(before, answer)
+        if violation is None:
+            return answer
+    raise ValueError(
+        f"denoising would move a local mean ({violation}); expected it to stay, so nothing is done"
+    )
 
 
-def mix(noisy, clean, strength):
-    """Mix noise back: noisy + strength (clean - noisy); uses the memory of `clean`."""
+def _set_aside(noisy, noise):
+    """The defects of a mosaic, and the mosaic with their neighbors' values in their place."""
+    slope, intercept = noise.line
+
+    def variance(plane, values):
+        return slope[plane] * values + intercept[plane]
+
+    where, repaired = find_defects(pack_bayer(noisy), variance)
+    return unpack_bayer(where), unpack_bayer(repaired)
+
+
+def mix(noisy, clean, share):
+    """Mix noise back: noisy + share (clean - noisy); uses the memory of `clean`.
+
+    Parameters
+    ----------
+    noisy, clean : arrays, shape (H, W), float32
+    share : array, shape (4,), of the planes R, Gr, Gb, B
+    """
     clean -= noisy
-    clean *= np.float32(strength)
+    for part, (y, x) in zip(share, CELL):
+        clean[y::2, x::2] *= np.float32(part)
     clean += noisy
     return clean
 
 
-def without_hot_pixels(photo):
-    """Replace pixels far brighter than all eight neighbours of their colour.
-
-    Returns
-    -------
-    Photo
-        With a new mosaic; what was replaced has its brightest neighbour's value.
-    """
-    _, line, _ = measure_photo(photo)
-    (a, b), span = noise_in_codes(photo, line)
-    mosaic = photo.mosaic.copy()
-    for (y, x), black in zip(CELL, photo.black_level.ravel()):
-        plane = active_view(photo, mosaic)[y::2, x::2]
-        brightest = maximum_filter(plane, footprint=RING, mode="mirror")
-        light = np.maximum(brightest - np.float32(black), 0) / np.float32(span)
-        deviation = np.float32(span) * np.sqrt(np.float32(a) * light + np.float32(max(b, 0)))
-        np.copyto(plane, brightest, where=plane > brightest + HOT * np.maximum(deviation, 1))
-    return photo._replace(mosaic=mosaic)
-
-
-def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=False, run_code=False):
-    """Read a raw file, denoise it, write a DNG; shows a progress bar on stderr.
+def denoise_file(
+    source, out, model, strength=1.0, remove_hot_pixels=False, overwrite=False, progress=None
+):
+    """Read a raw file, denoise it, write a DNG.
 
     Parameters
     ----------
     source : str or Path
         Is never written to.
     out : str or Path
-        A name that is free and ends in .dng.
-    weights : str or Path, optional
-        By default those that come with the suite.
-    strength, remove_hot_pixels : as in `denoise_photo`
-    run_code : bool
-        As in `load_model`.
+        A name that ends in .dng; its file times become those of the source.
+    model : a network of `rawkit`, in evaluation mode
+    strength, remove_hot_pixels, progress : as in `denoise_photo`
+    overwrite : bool
+        Without it, an existing `out` is an error.
 
     Returns
     -------
@@ -101,16 +130,15 @@ def denoise_file(source, out, weights=None, strength=1.0, remove_hot_pixels=Fals
     Raises
     ------
     ValueError, OSError
-        As `read_photo`, `load_model`, `denoise_photo` and `write_dng`; then nothing is written.
+        As `read_photo`, `denoise_photo` and `write_dng`; then nothing is written.
     """
-    check_output(out, source)
+    out = check_dng(out, source, overwrite)
     photo = read_photo(source)
-    from ..nn import SHIPPED, load_model  # MegEngine takes seconds to load
-
-    model, _ = load_model(weights or SHIPPED, run_code=run_code)
     try:
-        denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress=True)
+        denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress)
     except ValueError as error:
-        raise ValueError("%s: %s" % (source, error)) from None
-    write_dng(out, denoised)
+        raise ValueError(f"{source}: {error}") from None
+    write_dng(out, denoised, overwrite)
+    times = os.stat(str(source))
+    os.utime(str(out), ns=(times.st_atime_ns, times.st_mtime_ns))
     return denoised

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from .frame import active_view, clip_level
-from .noise_line import MID_GREY, deviation_in_codes, measure_photo, noise_in_codes
+from .clipping import clipped_share, find_clip
+from .frame import active_view
+from .measuring import MID_GREY, deviation_in_codes, measure_photo, noise_in_codes
+from .metadata import exposure
+
+PROFILE_APART = 1.5  # times in deviation; less is within what makers' profiles differ by
+FLAT_APART = 1.6  # times in deviation; less may be fine texture
 
 
 def describe(photo):
@@ -19,54 +24,81 @@ def describe(photo):
     """
     height, width = photo.mosaic.shape
     top, left = photo.active[:2]
-    seen = active_view(photo).shape
-    black = sorted(set(photo.black_level.ravel()))
+    seen, clip = active_view(photo).shape, find_clip(photo)
+    black = " ".join(f"{b:g}" for b in sorted(set(photo.black_level.ravel())))
     red, green, blue = 1 / photo.white_balance
     lines = [
-        "camera: %s" % (", ".join(_camera(photo)) or "unknown"),
-        "pixels: %d x %d stored, %d x %d seen from column %d, row %d; %s"
-        % (width, height, seen[1], seen[0], left, top, photo.phase),
-        "levels: black %s, white %g (%d bits)"
-        % (" ".join("%g" % b for b in black), photo.white_level, photo.bits),
-        "clipped: %.2f %% of the pixels" % (100 * np.mean(active_view(photo) >= clip_level(photo))),
-        "white balance: red %.2f, green %.2f, blue %.2f" % (red, green, blue),
+        f"camera: {_camera(photo)}",
+        f"pixels: {width} x {height} stored, {seen[1]} x {seen[0]} seen from column {left}, "
+        f"row {top}; {photo.phase}",
+        f"levels: black {black}, white {photo.white_level:g} ({photo.bits} bits)",
+        f"clipped: {100 * clipped_share(photo, clip):.2f} % of the pixels",
+        f"white balance: red {red:.2f}, green {green:.2f}, blue {blue:.2f}",
     ]
+    if np.any(clip.found & (clip.low < photo.white_level)):
+        levels = " ".join(f"{c} {x:g}" for c, x in zip(photo.phase, clip.level.ravel()))
+        lines.append(f"white level: found in the picture: {levels}")
     if np.any(photo.black_deltas[0]) or np.any(photo.black_deltas[1]):
         lines.append("black level: varies by row or column")
     try:
         lines += _noise(photo)
     except ValueError as error:  # too small, black, or clipped all over
-        lines.append("noise: not measured: %s" % error)
-    if photo.notes:
-        lines.append("not kept in a denoised copy: %s" % ", ".join(photo.notes))
-    return lines
+        lines.append(f"noise: not measured: {error}")
+    return lines + list(photo.notes)
 
 
 def _camera(photo):
-    exif, words = photo.exif, [("%s %s" % (photo.make, photo.model)).strip()]
-    if "iso" in exif:
-        words.append("ISO %d" % exif["iso"])
-    if "exposure_time" in exif:
-        time = exif["exposure_time"]
-        words.append("%g s" % round(time, 2) if time >= 0.3 else "1/%.0f s" % (1 / time))
-    if "f_number" in exif:
-        words.append("f/%.3g" % exif["f_number"])
-    return [word for word in words if word]
+    known = exposure(photo.metadata)
+    words = [photo.model if photo.make in photo.model else f"{photo.make} {photo.model}".strip()]
+    if "iso" in known:
+        words.append(f"ISO {known['iso']:g}")
+    if "exposure_time" in known:
+        time = known["exposure_time"]
+        words.append(f"{time:.3g} s" if time >= 0.3 else f"1/{1 / time:.0f} s")
+    if "f_number" in known:
+        words.append(f"f/{known['f_number']:.3g}")
+    return ", ".join(word for word in words if word) or "unknown"
 
 
 def _noise(photo):
-    _, line, gain = measure_photo(photo)
-    a, b = noise_in_codes(photo, line)[0]
-    dark, grey = (deviation_in_codes(photo, line, light) for light in (0, MID_GREY))
+    _, noise = measure_photo(photo)
+    a, b = noise_in_codes(photo, noise.line)[0]
+    dark, grey = (deviation_in_codes(photo, noise.line, light) for light in (0, MID_GREY))
     lines = [
-        "noise: %.1f codes in the dark, %.1f on mid grey (%d %% of white)"
-        % (dark, grey, round(100 * MID_GREY))
+        f"noise: {dark:.1f} codes in the dark, {grey:.1f} on mid grey "
+        f"({100 * MID_GREY:.0f} % of white)",
+        "noise profile, light x from 0 at black to 1 at white:",
+        f"  variance = {a:.3g} x + {b:.3g}, measured",
     ]
-    lines.append("noise profile, light x from 0 at black to 1 at white:")
-    lines.append("  variance = %.3g x + %.3g, measured" % (a, b))
     if photo.noise_profile is not None:
-        lines.append("  variance = %.3g x + %.3g, in the file" % tuple(photo.noise_profile.mean(0)))
-    if np.any(gain != 1):
-        gains = ["%s %.2f" % item for item in zip(photo.phase, gain.ravel())]
-        lines.append("gains inside the camera, relative to each other: %s" % ", ".join(gains))
+        claimed, constant = photo.noise_profile.mean(0)
+        lines.append(f"  variance = {claimed:.3g} x + {constant:.3g}, in the file")
+        lines += _compare(a * MID_GREY + b, claimed * MID_GREY + constant)
+    if noise.flat > FLAT_APART:
+        lines.append(
+            f"noise of flat parts is {noise.flat:.1f} times as strong as measured: the camera may "
+            "have smoothed it; --strength 2 takes more"
+        )
+    return lines + _differences(photo, noise)
+
+
+def _compare(measured, claimed):
+    """A line where the file's profile and the measurement disagree."""
+    ratio = (claimed / max(measured, 1e-12)) ** 0.5
+    if 1 / PROFILE_APART < ratio < PROFILE_APART:
+        return []
+    return [f"  which on mid grey is {ratio:.2g} times as strong as what is measured"]
+
+
+def _differences(photo, noise):
+    """Lines on colors and regions whose noise is another's."""
+    lines, (slope, intercept) = [], noise.line
+    if np.ptp(slope) or np.ptp(intercept):
+        level = 65535 * MID_GREY
+        variance = np.maximum(slope * level + intercept, 1e-9)
+        red, blue = np.sqrt(variance[[0, 3]] / variance[1])
+        lines.append(f"noise of red {red:.2f} and of blue {blue:.2f} times that of green")
+    if noise.factor is not None:
+        low, high = np.sqrt(np.quantile(noise.factor, [0.05, 0.95]))
+        lines.append(f"noise differs over the frame: {low:.2f} to {high:.2f} times the line")
     return lines

@@ -1,37 +1,38 @@
 """Writing DNG: the mosaic, what a raw converter needs to know, and a small preview."""
 
 import io
-import struct
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
-from .. import places
-from ..places import atomic_file
+from ..bayer import to_srgb
+from ..places import atomic_file, check_output
 from . import tags
 from .frame import CELL, active_view
+from .metadata import write_metadata
 
 PREVIEW_SIDE = 512  # pixels, at most
 D65 = 21  # EXIF's number of the illuminant
-EXIF_STAND_IN = tags.EXIF_IFD - 1  # tifffile would leave out the pointer itself
-SRGB = 2  # DNG's number of the preview's colours
+SRGB = 2  # DNG's number of the preview's colors
 # IEC 61966-2-1: from linear sRGB to XYZ
 SRGB_TO_XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 
 
-def write_dng(path, photo):
+def write_dng(path, photo, overwrite=False):
     """Write a frame as an uncompressed DNG, whole or not at all.
 
-    Codes, size, phase, active area, border, levels and colours are those of the file
-    it came from; of a DNG also calibration, profiles and opcode lists.
+    Codes, size, phase, active area, border, levels and colors are those of the file
+    it came from, and so is its metadata; of a DNG also calibration, profiles and opcode lists.
 
     Parameters
     ----------
     path : str or Path
-        An existing file is an error: a photograph is never written over.
     photo : Photo
+    overwrite : bool
+        Without it, an existing file is an error.
 
     Returns
     -------
@@ -50,44 +51,25 @@ def write_dng(path, photo):
     ----------
     Adobe: "Digital Negative (DNG) Specification", version 1.7.1.0, 2023.
     """
-    path = check_output(path)
+    path = check_dng(path, overwrite=overwrite)
+    data, lost = write_metadata(encode_dng(photo).getvalue(), photo.metadata)
+    if lost:
+        warnings.warn(f"{path}: not kept, as it cannot be written: {', '.join(lost)}", stacklevel=2)
     with atomic_file(path) as file:
-        file.write(encode_dng(photo).getbuffer())
-        check_output(path)  # it may have come meanwhile
+        file.write(data)
+        check_dng(path, overwrite=overwrite)  # it may have come meanwhile
     return path
 
 
-def check_output(path, source=None):
-    """Say in time that a DNG could not be written.
-
-    Parameters
-    ----------
-    path : str or Path
-        Where it is to go.
-    source : str or Path, optional
-        What it is made from.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If the name does not end in .dng, or is the source's.
-    FileExistsError
-        If the file exists.
-    """
+def check_dng(path, source=None, overwrite=False):
+    """Say in time that a DNG could not be written; arguments and errors of `check_output`."""
     path = Path(path)
-    places.check_output(path, source)
-    if path.suffix.lower() != ".dng":
-        raise ValueError("%s: found the ending %r, expected .dng" % (path, path.suffix))
-    places.check_output(path, overwrite=False)
+    check_output(path, source, overwrite, ending=".dng")
     return path
 
 
 def encode_dng(photo):
-    """Build the DNG file of a frame in memory.
+    """Build the DNG file of a frame in memory, without its metadata.
 
     Returns
     -------
@@ -112,35 +94,8 @@ def encode_dng(photo):
             extratags=_raw_tags(photo),
             **common,
         )
-    _append_exif(file, photo.exif)
     file.seek(0)
     return file
-
-
-def _append_exif(file, exif):
-    """Add the block with the exposure, which tifffile cannot write, and point to it."""
-    at = file.seek(0, io.SEEK_END)
-    head, tail = [struct.pack("<H", len(exif))], []
-    room = at + 2 + 12 * len(exif) + 4  # where values of more than four bytes go
-    for name in sorted(exif, key=lambda name: tags.EXIF[name][0]):
-        code, kind, _ = tags.EXIF[name]
-        if kind == tags.ASCII:
-            value = exif[name].encode("ascii", "replace") + b"\0"
-            count = len(value)
-        elif kind == tags.RATIONAL:
-            value, count = struct.pack("<2I", *_fractions([exif[name]])), 1
-        else:
-            value, count = struct.pack("<H", min(int(exif[name]), 65535)), 1
-        if len(value) > 4:
-            tail.append(value + b"\0" * (len(value) % 2))
-            value = struct.pack("<I", room)
-            room += len(tail[-1])
-        head.append(struct.pack("<HHI", code, kind, count) + value.ljust(4, b"\0"))
-    file.write(b"".join(head + [bytes(4)] + tail))
-    file.seek(0)
-    place = tifffile.TiffFile(file).pages[0].tags[EXIF_STAND_IN].offset
-    file.seek(place)
-    file.write(struct.pack("<HHII", tags.EXIF_IFD, tags.LONG, 1, at))
 
 
 def _rows_per_strip(shape):
@@ -149,7 +104,7 @@ def _rows_per_strip(shape):
 
 
 def preview(photo):
-    """A small picture for file browsers: camera white balance and colours, no denoising.
+    """A small picture for file browsers: camera white balance and colors, no denoising.
 
     Returns
     -------
@@ -160,9 +115,10 @@ def preview(photo):
     step = -(-max(seen.shape) // (2 * PREVIEW_SIDE))  # cells of the mosaic in a pixel
     rows, columns = (n // 2 // step for n in seen.shape)
     light = np.zeros((rows, columns, 3))
-    for (y, x), color, black in zip(CELL, photo.phase, photo.black_level.ravel()):
+    for (y, x), color in zip(CELL, photo.phase):
         plane = seen[y::2, x::2][: rows * step, : columns * step]
         mean = plane.reshape(rows, step, columns, step).mean((1, 3))
+        black = _mean_black(photo, y, x, rows, columns, step)
         share = 0.5 if color == "G" else 1.0
         light[..., "RGB".index(color)] += share * (mean - black) / (photo.white_level - black)
     light = (light.clip(0, 1) / photo.white_balance).clip(0, 1) @ camera_to_srgb(
@@ -172,8 +128,16 @@ def preview(photo):
     return to_srgb(light * exposure)
 
 
+def _mean_black(photo, y, x, rows, columns, step):
+    """The black level of a place of the cell in each pixel of the preview, rows and columns too."""
+    down, across = photo.black_deltas
+    down = down[y::2][: rows * step].reshape(rows, step).mean(1)
+    across = across[x::2][: columns * step].reshape(columns, step).mean(1)
+    return photo.black_level[y, x] + down[:, None] + across
+
+
 def camera_to_srgb(color_matrix):
-    """The matrix from white-balanced camera colours to linear sRGB; white stays white.
+    """The matrix from white-balanced camera colors to linear sRGB; white stays white.
 
     Parameters
     ----------
@@ -185,13 +149,6 @@ def camera_to_srgb(color_matrix):
     """
     to_camera = np.asarray(color_matrix) @ SRGB_TO_XYZ
     return np.linalg.inv(to_camera / to_camera.sum(1, keepdims=True))
-
-
-def to_srgb(light):
-    """Bend linear light by the sRGB curve: (...) float to uint8, clipped and rounded."""
-    light = np.clip(light, 0, 1)
-    bent = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.uint8(np.rint(255 * bent))
 
 
 # -- tags
@@ -208,7 +165,7 @@ def _entry(code, kind, values):
     if kind in (tags.RATIONAL, tags.SRATIONAL):
         return (code, kind, len(values), _fractions(values), True)
     if kind == tags.ASCII:
-        return (code, kind, 0, values, True)
+        return (code, kind, 0, values.encode() + b"\0", True)
     return (code, kind, len(values), bytes(values) if kind == tags.BYTE else tuple(values), True)
 
 
@@ -225,7 +182,6 @@ def _file_tags(photo):
         tags.ILLUMINANT: (tags.SHORT, [D65]),
         tags.AS_SHOT_NEUTRAL: (tags.RATIONAL, list(photo.white_balance)),
         tags.PREVIEW_COLORS: (tags.LONG, [SRGB]),
-        EXIF_STAND_IN: (tags.LONG, [0]),
     }
     kept = {code: tag for code, tag in photo.tags.items() if code not in tags.RAW}
     if tags.AS_SHOT_XY in kept:

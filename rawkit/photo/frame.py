@@ -7,14 +7,13 @@ import numpy as np
 CELL = ((0, 0), (0, 1), (1, 0), (1, 1))  # the places of a 2 x 2 cell, row by row
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
 FULL_SCALE = 65535.0  # DN; where every channel's white level goes
-PILE, LEAST_CLIP = 10, 0.7  # so many pixels of the largest code, at least this share of white, clip
 STRIP = 256  # rows that are turned back at once, to bound memory
 EXACT = 0.02  # codes; float32 is this good, so what is this near to a code is that code
 
 Photo = namedtuple(
     "Photo",
     "mosaic active phase black_level black_deltas white_level bits white_balance color_matrix "
-    "orientation make model exif tags noise_profile notes",
+    "orientation make model metadata tags noise_profile notes",
 )
 Photo.__doc__ = """A raw file's frame and what is needed to develop it.
 
@@ -31,6 +30,7 @@ black_level : ndarray, shape (2, 2), float64, codes
 black_deltas : tuple of two arrays, shapes (rows,) and (columns,) of `active`; codes
     What a row and a column add to the black level; zeros for most cameras.
 white_level : float, codes
+    As the file claims it; see `find_clip`.
 bits : int
     The bits of the white level.
 white_balance : ndarray, shape (3,)
@@ -40,14 +40,14 @@ color_matrix : ndarray, shape (3, 3)
 orientation : int
     TIFF's 1-8.
 make, model : str
-exif : dict of str to number or str
-    What is known of "iso", "exposure_time" (s), "f_number", "focal_length" (mm), "date".
+metadata : Metadata
+    Exif, IPTC and XMP, which a copy keeps.
 tags : dict of int to (type, count, value)
     Of a DNG: what goes into the file written, see `rawkit.photo.tags`.
 noise_profile : ndarray, shape (n, 2), or None
     A DNG's own claim: variance = a x + b, x in 0-1 above black, for all or each colour.
 notes : tuple of str
-    What of the file cannot be kept.
+    What a reader should know: what was missing and guessed, what cannot be kept.
 """
 
 
@@ -55,24 +55,6 @@ def active_view(photo, mosaic=None):
     """The part of a mosaic that saw light; a view, shape (h, w)."""
     top, left, bottom, right = photo.active
     return (photo.mosaic if mosaic is None else mosaic)[top:bottom, left:right]
-
-
-def clip_level(photo):
-    """The code at which the frame clips.
-
-    The white level, or lower where pixels pile up at a largest code below it: makers
-    and raw converters differ about white levels, by up to a quarter.
-
-    Returns
-    -------
-    int, code
-    """
-    pixels = active_view(photo)
-    largest = int(pixels.max())
-    if not LEAST_CLIP * photo.white_level <= largest < photo.white_level:
-        return int(photo.white_level)
-    piled = np.count_nonzero(pixels == largest) >= PILE
-    return largest if piled else int(photo.white_level)
 
 
 def padding(photo):
@@ -87,26 +69,20 @@ def padding(photo):
     return (top, (height + top) % 2), (left, (width + left) % 2)
 
 
-def levels(photo, gain=None):
+def levels(photo):
     """What turns codes into DN: DN = scale * (code - black) + offset.
-
-    Parameters
-    ----------
-    photo : Photo
-    gain : array, shape (2, 2), optional
-        Digital gain of each place of the cell, to be undone.
 
     Returns
     -------
     scale : ndarray, shape (2, 2), DN per code
-        White levels become 65535 DN, if there is no gain.
+        The white level becomes 65535 DN.  Places of one color share it, unless the file
+        gives them different black levels.
     offset : float, DN
         The common black level: as high as codes below black need to stay positive.
     """
     black, white = photo.black_level, photo.white_level
     offset = FULL_SCALE * black.max() / white
-    scale = (FULL_SCALE - offset) / (white - black)
-    return scale if gain is None else scale / gain, offset
+    return (FULL_SCALE - offset) / (white - black), offset
 
 
 def _black(photo, rows):
@@ -126,7 +102,7 @@ def _factor(scale, first, shape):
     return tiled[:height, :width].astype(np.float32)
 
 
-def to_rggb(photo, gain=None):
+def to_rggb(photo):
     """Bring the active area to an RGGB mosaic of even size in DN.
 
     A frame that begins with another colour, or is of odd size, gets a row or a column
@@ -135,7 +111,6 @@ def to_rggb(photo, gain=None):
     Parameters
     ----------
     photo : Photo
-    gain : as in `levels`
 
     Returns
     -------
@@ -144,7 +119,7 @@ def to_rggb(photo, gain=None):
         clipped: codes below black stay below it.
     """
     pixels = active_view(photo)
-    scale, offset = levels(photo, gain)
+    scale, offset = levels(photo)
     rggb = np.empty(pixels.shape, np.float32)
     for start in range(0, len(pixels), STRIP):
         rows = slice(start, start + STRIP)
@@ -156,7 +131,7 @@ def to_rggb(photo, gain=None):
     return np.pad(rggb, pad, mode="reflect") if np.any(pad) else rggb
 
 
-def from_rggb(photo, rggb, gain=None):
+def from_rggb(photo, rggb, clip=None, keep=None):
     """Put an RGGB mosaic in DN back into the frame: the inverse of `to_rggb`.
 
     Codes are whole numbers, and denoised shadows are finer than that.  A value between
@@ -168,21 +143,24 @@ def from_rggb(photo, rggb, gain=None):
     ----------
     photo : Photo
     rggb : array, shape as `to_rggb` gives, float, DN
-    gain : as in `to_rggb`
+    clip : Clip, optional
+        What was clipped, and still is, keeps its code.
+    keep : array of bool, shape of `rggb`, optional
+        Pixels that stay as they were.
 
     Returns
     -------
     Photo
-        With a new mosaic: clipped to 0 and the clip level, the border and what was
-        clipped as they were.
+        With a new mosaic: clipped to 0 and the white level; the border as it was.
     """
     (top, _), (left, _) = padding(photo)
     mosaic = photo.mosaic.copy()
     pixels = active_view(photo, mosaic)
     height, width = pixels.shape
-    rggb = rggb[top : top + height, left : left + width]
-    scale, offset = levels(photo, gain)
-    clip = clip_level(photo)
+    inside = slice(top, top + height), slice(left, left + width)
+    rggb, keep = rggb[inside], None if keep is None else keep[inside]
+    scale, offset = levels(photo)
+    white = max(photo.white_level, pixels.max())
     rng = np.random.default_rng(0)
     for start in range(0, height, STRIP):
         rows = slice(start, start + STRIP)
@@ -192,7 +170,12 @@ def from_rggb(photo, rggb, gain=None):
         whole = np.rint(codes)
         between = np.abs(codes - whole) > EXACT
         chance = np.floor(codes + rng.random(codes.shape, np.float32))
-        codes = np.clip(np.where(between, chance, whole), 0, clip).astype(np.uint16)
+        codes = np.clip(np.where(between, chance, whole), 0, white).astype(np.uint16)
         strip = pixels[rows]
-        np.copyto(strip, codes, where=strip < clip)
+        if clip is not None:
+            low = _factor(clip.low, start, codes.shape)
+            np.copyto(codes, strip, where=(strip >= low) & (codes >= low))
+        if keep is not None:
+            np.copyto(codes, strip, where=keep[rows])
+        strip[...] = codes
     return photo._replace(mosaic=mosaic)

@@ -1,17 +1,15 @@
-"""Reading raw files: DNG by its own tags, every other kind by LibRaw."""
+"""Reading raw files: the pixels by LibRaw, the rest of a DNG by its own tags."""
 
 import re
 from pathlib import Path
 
 import numpy as np
+import rawpy
 
 from . import tags
-from .frame import PHASES, Photo
-
-try:
-    import rawpy
-except ImportError:  # optional: uncompressed DNG works without it
-    rawpy = None
+from .dng import SRGB_TO_XYZ
+from .frame import CELL, PHASES, Photo
+from .metadata import read_metadata
 
 # how raw files and JPEG begin; the competition's patch files have no header
 _MAGIC = re.compile(
@@ -20,9 +18,9 @@ _MAGIC = re.compile(
     re.DOTALL,
 )
 # of raw files; what such a file holds is decided by its content
-ENDINGS = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".rw2", ".orf", ".pef")
+ENDINGS = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".rw2", ".orf", ".pef", ".crw", ".kdc")
 EXPECTED = "expected a raw file with a Bayer mosaic"
-INSTALL = "rawpy reads it: pip install rawpy"
+DAYLIGHT = np.array([0.5, 1.0, 0.6])  # a usual camera's answer to a neutral surface
 
 
 def is_photo(path):
@@ -42,15 +40,13 @@ def is_photo(path):
 def _open(path):
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            "%s: found %s, %s" % (path, "a folder" if path.is_dir() else "no file", EXPECTED)
-        )
+        found = "a folder" if path.is_dir() else "no file"
+        raise FileNotFoundError(f"{path}: found {found}, {EXPECTED}")
     try:
         return open(str(path), "rb")
     except OSError as error:
         raise OSError(
-            "%s: found a file that cannot be read (%s), expected a readable one"
-            % (path, error.strerror)
+            f"{path}: found a file that cannot be read ({error.strerror}), expected a readable one"
         ) from None
 
 
@@ -72,220 +68,183 @@ def read_photo(path):
         As `is_photo`.
     ValueError
         For what holds no Bayer mosaic (X-Trans, Foveon, monochrome, linear DNG, sRAW,
-        JPEG), a damaged file, one without a colour matrix, or if rawpy is needed.
+        JPEG), or a damaged file.
     """
     path = Path(path)
     with _open(path) as file:
         if file.read(3) == b"\xff\xd8\xff":
-            raise ValueError("%s: found a JPEG, %s" % (path, EXPECTED))
+            raise ValueError(f"{path}: found a JPEG, {EXPECTED}")
     try:
-        photo = _read(path)
-        _check(path, photo)
+        with tags.open_dng(path) as tiff:
+            page = None if tiff is None else _raw_page(tiff)
+            with rawpy.imread(str(path)) as raw:
+                photo = _from_libraw(raw)
+            if page is not None:
+                photo = _with_tags(photo, tiff.pages[0], page)
+        photo = photo._replace(metadata=read_metadata(path))
+        return _complete(photo)
     except OSError:
         raise
-    except Exception as error:  # over a damaged file tifffile stumbles in any way there is
-        if isinstance(error, ValueError) and str(error).startswith(str(path)):
-            raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            "%s: found a file that is damaged (%s), %s" % (path, reason, EXPECTED)
-        ) from None
-    return photo
+    except Exception as error:  # over a damaged file libraries stumble in any way there is
+        reason = error.args[0] if error.args else type(error).__name__
+        reason = reason.decode() if isinstance(reason, bytes) else str(reason).splitlines()[0]
+        if not isinstance(error, ValueError) or EXPECTED not in reason:
+            reason = f"found a file that is damaged or of an unknown kind ({reason}), {EXPECTED}"
+        raise ValueError(f"{path}: {reason}") from None
 
 
-def _read(path):
-    with tags.open_tiff(path) as tiff:
-        first = None if tiff is None else tiff.pages[0]
-        if first is not None and tags.DNG_VERSION in first.tags:
-            return _read_dng(path, tiff, first)
-        return _read_other(path, first)
-
-
-def _check(path, photo):
-    top, left, bottom, right = photo.active
-    height, width = photo.mosaic.shape
-    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(
-            "%s: found an active area %s outside of %d x %d pixels"
-            % (path, photo.active, height, width)
-        )
-    if not 0 <= photo.black_level.max() < photo.white_level <= 65535:
-        raise ValueError(
-            "%s: found black levels up to %g and a white level of %g, expected black below white"
-            % (path, photo.black_level.max(), photo.white_level)
-        )
-    if not np.any(photo.color_matrix):
-        raise ValueError("%s: found no colour matrix, expected the camera's" % path)
-
-
-# -- DNG
-
-
-def _read_dng(path, tiff, first):
-    raw = _raw_page(path, tiff)
-    mosaic = _dng_mosaic(path, tiff, raw)
-    height, width = mosaic.shape
-    active = tags.tag_value(raw, tags.ACTIVE_AREA) or (0, 0, height, width)
-    top, left, bottom, right = (int(x) for x in active)
-    rows, columns = (int(x) for x in tags.tag_value(raw, tags.BLACK_DIM) or (1, 1))
-    black = tags.tag_numbers(raw, tags.BLACK) or [0.0]
-    if rows > 2 or columns > 2 or len(black) != rows * columns:
-        raise ValueError(
-            "%s: found %d black levels for %d x %d pixels, expected at most 2 x 2"
-            % (path, len(black), rows, columns)
-        )
-    black = np.tile(np.reshape(black, (rows, columns)), (2 // rows, 2 // columns))
-    deltas = []
-    for code, size in ((tags.BLACK_V, bottom - top), (tags.BLACK_H, right - left)):
-        found = tags.tag_numbers(raw, code)
-        deltas.append(np.array(found) if len(found) == size else np.zeros(size))
-    bits = int(tags.tag_value(raw, 258, 16))
-    white = (tags.tag_numbers(raw, tags.WHITE) or [2.0**bits - 1])[0]
-    profile = tags.tag_numbers(raw, tags.NOISE_PROFILE)
-    profile = profile or tags.tag_numbers(first, tags.NOISE_PROFILE)
-    kept, lost = tags.kept_tags((first, raw))
-    matrix = tags.tag_numbers(first, tags.COLOR_MATRIX)
-    matrix = np.reshape(matrix, (3, 3)) if len(matrix) == 9 else np.zeros((3, 3))
-    neutral = tags.tag_numbers(first, tags.AS_SHOT_NEUTRAL)
-    if tags.AS_SHOT_XY in first.tags:
-        x, y = tags.tag_numbers(first, tags.AS_SHOT_XY)
-        neutral = list(matrix @ [x / y, 1, (1 - x - y) / y])
-    return Photo(
-        mosaic=mosaic,
-        active=(top, left, bottom, right),
-        phase=_dng_phase(path, raw),
-        black_level=black,
-        black_deltas=tuple(deltas),
-        white_level=white,
-        bits=int(white).bit_length(),
-        white_balance=_as_shot(neutral),
-        color_matrix=matrix,
-        orientation=int(tags.tag_value(first, tags.ORIENTATION, 1)),
-        make=str(tags.tag_value(first, tags.MAKE, "")).strip(),
-        model=str(tags.tag_value(first, tags.MODEL, "")).strip(),
-        exif=tags.read_exif(first),
-        tags=kept,
-        noise_profile=np.reshape(profile, (-1, 2)) if profile else None,
-        notes=tuple(lost),
-    )
-
-
-def _raw_page(path, tiff):
-    """The page with the mosaic: the largest full-size image in sensor colours."""
+def _raw_page(tiff):
+    """The page with the mosaic: the largest full-size image in sensor colors."""
     pages = [page for top in tiff.pages for page in [top] + list(top.pages or ())]
     kinds = {int(tags.tag_value(page, tags.PHOTOMETRIC, 1)) for page in pages}
     raws = [page for page in pages if tags.tag_value(page, tags.PHOTOMETRIC) == tags.CFA]
     if not raws:
         found = "a linear (already demosaiced) DNG" if tags.LINEAR_RAW in kinds else "no mosaic"
-        raise ValueError("%s: found %s, %s" % (path, found, EXPECTED))
-    return max(raws, key=lambda page: page.imagelength * page.imagewidth)
-
-
-def _dng_phase(path, raw):
-    pattern = bytes(tags.tag_value(raw, tags.CFA_PATTERN, b""))
-    colors = bytes(tags.tag_value(raw, tags.CFA_COLORS, b"\x00\x01\x02"))
-    layout = tags.tag_value(raw, tags.CFA_LAYOUT, 1)
-    dim = tuple(tags.tag_value(raw, tags.CFA_DIM, (2, 2)))
-    phase = "".join("RGB"[i] if i < 3 else "?" for i in pattern)
-    if dim != (2, 2) or phase not in PHASES or sorted(colors) != [0, 1, 2] or layout != 1:
+        raise ValueError(f"found {found}, {EXPECTED}")
+    page = max(raws, key=lambda page: page.imagelength * page.imagewidth)
+    ends = [start + size for start, size in zip(page.dataoffsets, page.databytecounts)]
+    size = page.parent.filehandle.size
+    if max(ends, default=0) > size:
         raise ValueError(
-            "%s: found a colour pattern of %d x %d (%s), %s" % ((path,) + dim + (phase, EXPECTED))
+            f"found {size:,} bytes and not {max(ends):,}: the file is truncated, {EXPECTED}"
         )
-    return phase
+    if int(tags.tag_value(page, 339, 1)) != 1:
+        raise ValueError(f"found samples that are no whole numbers, {EXPECTED}")
+    return page
 
 
-def _as_shot(neutral):
-    """The camera's answer to a neutral surface, green 1; daylight's where unknown."""
-    if len(neutral) != 3 or min(neutral) <= 0:
-        return np.array([0.5, 1.0, 0.6])
-    return np.array(neutral) / neutral[1]
-
-
-def _dng_mosaic(path, tiff, raw):
-    ends = [start + size for start, size in zip(raw.dataoffsets, raw.databytecounts)]
-    size = tiff.filehandle.size
-    if not ends or max(ends) > size:
-        raise ValueError(
-            "%s: found %s bytes, expected %s; the file is truncated"
-            % (path, format(size, ","), format(max(ends or [0]), ","))
-        )
-    if int(tags.tag_value(raw, 339, 1)) != 1 or raw.samplesperpixel != 1:
-        raise ValueError("%s: found samples that are no whole numbers, %s" % (path, EXPECTED))
-    if raw.compression == 1 and raw.bitspersample in (8, 16):
-        mosaic = raw.asarray().astype(np.uint16)
-        table = tags.tag_value(raw, tags.LINEARIZATION)
-        if table is not None:
-            table = np.atleast_1d(np.array(table, np.uint16))
-            mosaic = table[np.minimum(mosaic, len(table) - 1)]
-        return mosaic
-    mosaic = _libraw(path, lambda raw: raw.raw_image.copy(), "compressed DNG")
-    if mosaic.shape != (raw.imagelength, raw.imagewidth):
-        raise ValueError(
-            "%s: found %d x %d pixels, expected %d x %d"
-            % ((path,) + mosaic.shape + (raw.imagelength, raw.imagewidth))
-        )
-    return mosaic
-
-
-# -- every other kind
-
-
-def _libraw(path, read, kind="raw file of this kind"):
-    """What `read` makes of the file opened by LibRaw; its errors in our words."""
-    if rawpy is None:
-        raise ValueError("%s: found a %s, expected uncompressed DNG; %s" % (path, kind, INSTALL))
-    try:
-        with rawpy.imread(str(path)) as raw:
-            if raw.raw_type != rawpy.RawType.Flat:
-                raise ValueError(
-                    "%s: found several values a pixel (Foveon, sRAW or linear), %s"
-                    % (path, EXPECTED)
-                )
-            return read(raw)
-    except (rawpy.LibRawError, NotImplementedError) as error:
-        reason = error.args[0] if error.args else type(error).__name__
-        reason = reason.decode() if isinstance(reason, bytes) else reason
-        raise ValueError(
-            "%s: found a file that LibRaw cannot read (%s), %s" % (path, reason, EXPECTED)
-        ) from None
-
-
-def _read_other(path, first):
-    return _libraw(path, lambda raw: _from_libraw(path, raw, first))
-
-
-def _from_libraw(path, raw, first):
+def _from_libraw(raw):
+    if raw.raw_type != rawpy.RawType.Flat:
+        raise ValueError(f"found several values a pixel (Foveon, sRAW or linear), {EXPECTED}")
     pattern = raw.raw_pattern
     if pattern is None or pattern.shape != (2, 2) or bytes(raw.color_desc) != b"RGBG":
-        shape = "no" if pattern is None else "a %d x %d" % pattern.shape
-        raise ValueError(
-            "%s: found %s colour pattern (X-Trans, monochrome or other), %s"
-            % (path, shape, EXPECTED)
-        )
+        shape = "no" if pattern is None else "a {} x {}".format(*pattern.shape)
+        raise ValueError(f"found {shape} color pattern (X-Trans, monochrome or other), {EXPECTED}")
     sizes = raw.sizes
-    cell = raw.raw_colors_visible[:2, :2]
-    phase = "".join("RGBG"[i] for i in cell.ravel())
-    if phase not in PHASES:
-        raise ValueError("%s: found the colour pattern %s, %s" % (path, phase, EXPECTED))
     top, left = sizes.top_margin, sizes.left_margin
     gains = raw.camera_whitebalance[:3]
-    gains = gains if min(gains) > 0 else raw.daylight_whitebalance[:3]
     white = float(raw.white_level)
+    phase, black = _cell(raw, top, left)
     return Photo(
         mosaic=raw.raw_image.copy(),
         active=(top, left, top + sizes.height, left + sizes.width),
         phase=phase,
-        black_level=np.array(raw.black_level_per_channel, float)[cell],
+        black_level=black,
         black_deltas=(np.zeros(sizes.height), np.zeros(sizes.width)),
         white_level=white,
         bits=int(white).bit_length(),
-        white_balance=_as_shot([1 / x if x > 0 else 0 for x in gains]),
+        white_balance=np.array([1 / g for g in gains]) if min(gains) > 0 else None,
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
         orientation={3: 3, 5: 8, 6: 6}.get(sizes.flip, 1),  # LibRaw's numbers to TIFF's
-        make="" if first is None else str(tags.tag_value(first, tags.MAKE, "")).strip(),
-        model="" if first is None else str(tags.tag_value(first, tags.MODEL, "")).strip(),
-        exif={} if first is None else tags.read_exif(first),
+        make="",
+        model="",
+        metadata=None,
         tags={},
         noise_profile=None,
-        notes=("GPS", "lens", "maker notes"),
+        notes=(),
     )
+
+
+def _cell(raw, top, left):
+    """The colors of the 2 x 2 cell at a corner, as a phase, and their black levels."""
+    cell = raw.raw_colors[top : top + 2, left : left + 2]
+    phase = "".join("RGBG"[i] for i in cell.ravel())
+    if phase not in PHASES:
+        raise ValueError(f"found the color pattern {phase}, {EXPECTED}")
+    return phase, np.array(raw.black_level_per_channel, float)[cell]
+
+
+def _with_tags(photo, first, page):
+    """What a DNG says of itself, more exactly than LibRaw hands it on."""
+    height, width = photo.mosaic.shape
+    active = tags.tag_value(page, tags.ACTIVE_AREA) or (0, 0, height, width)
+    top, left, bottom, right = (int(x) for x in active)
+    rows, columns = (int(x) for x in tags.tag_value(page, tags.BLACK_DIM) or (1, 1))
+    black = tags.tag_numbers(page, tags.BLACK) or [0.0]
+    if rows > 2 or columns > 2 or len(black) != rows * columns:
+        raise ValueError(f"found {len(black)} black levels, {EXPECTED} with at most 2 x 2")
+    deltas = []
+    for code, size in ((tags.BLACK_V, bottom - top), (tags.BLACK_H, right - left)):
+        found = tags.tag_numbers(page, code)
+        deltas.append(np.array(found) if len(found) == size else np.zeros(size))
+    white = tags.tag_numbers(page, tags.WHITE)
+    white = white[0] if white else 2.0 ** int(tags.tag_value(page, 258, 16)) - 1
+    profile = tags.tag_numbers(page, tags.NOISE_PROFILE)
+    profile = profile or tags.tag_numbers(first, tags.NOISE_PROFILE)
+    matrix = tags.tag_numbers(first, tags.COLOR_MATRIX)
+    kept, lost = tags.kept_tags((first, page))
+    return photo._replace(
+        active=(top, left, bottom, right),
+        phase=_dng_phase(page),
+        black_level=np.tile(np.reshape(black, (rows, columns)), (2 // rows, 2 // columns)),
+        black_deltas=tuple(deltas),
+        white_level=white,
+        bits=int(white).bit_length(),
+        white_balance=_as_shot(first, matrix),
+        color_matrix=np.reshape(matrix, (3, 3)) if len(matrix) == 9 else np.zeros((3, 3)),
+        orientation=int(tags.tag_value(first, tags.ORIENTATION, 1)),
+        tags=kept,
+        noise_profile=np.reshape(profile, (-1, 2)) if profile else None,
+        notes=tuple(f"not kept in a copy: {name}" for name in lost),
+    )
+
+
+def _dng_phase(page):
+    phase = "".join("RGB"[i] for i in bytes(tags.tag_value(page, tags.CFA_PATTERN, b"")) if i < 3)
+    if phase not in PHASES or tags.tag_value(page, tags.CFA_LAYOUT, 1) != 1:
+        raise ValueError(f"found the color pattern {phase}, {EXPECTED}")
+    return phase
+
+
+def _as_shot(first, matrix):
+    """A DNG's white balance, given as a color or as a point (x, y)."""
+    point = tags.tag_numbers(first, tags.AS_SHOT_XY)
+    if len(point) == 2 and point[1] > 0 and len(matrix) == 9:
+        x, y = point
+        return np.reshape(matrix, (3, 3)) @ [x / y, 1, (1 - x - y) / y]
+    neutral = tags.tag_numbers(first, tags.AS_SHOT_NEUTRAL)
+    return np.array(neutral) if len(neutral) == 3 else None
+
+
+def _complete(photo):
+    """Check what was read, and stand in for what a file does not tell."""
+    top, left, bottom, right = photo.active
+    height, width = photo.mosaic.shape
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise ValueError(
+            f"found an active area {photo.active} outside of {height} x {width} pixels, {EXPECTED}"
+        )
+    if not 0 <= photo.black_level.max() < photo.white_level <= 65535:
+        raise ValueError(
+            f"found black levels up to {photo.black_level.max():g} and a white level of "
+            f"{photo.white_level:g}, {EXPECTED} whose black is below white"
+        )
+    notes, balance, matrix = list(photo.notes), photo.white_balance, photo.color_matrix
+    if balance is None or not min(balance) > 0:
+        balance = grey_world(photo)
+        notes.append("no white balance in the file: taken from the picture, as if grey on average")
+    balance = balance / balance[1]
+    if not np.any(matrix):
+        # a camera whose colors are those of a screen, as raw converters take it
+        matrix = balance[:, None] * np.linalg.inv(SRGB_TO_XYZ)
+        notes.append("no color matrix in the file: colors are approximate")
+    exif = photo.metadata.exif
+    return photo._replace(
+        white_balance=balance,
+        color_matrix=matrix,
+        make=str(exif.get("Exif.Image.Make", "")).strip(),
+        model=str(exif.get("Exif.Image.Model", "")).strip(),
+        notes=tuple(notes),
+    )
+
+
+def grey_world(photo):
+    """The mean color of what is neither dark nor clipped: ndarray of R, G and B, G is 1."""
+    top, left, bottom, right = photo.active
+    light = np.zeros(3)
+    for (y, x), color, black in zip(CELL, photo.phase, photo.black_level.ravel()):
+        plane = photo.mosaic[top + y : bottom : 2, left + x : right : 2]
+        usable = plane[(plane > black) & (plane < 0.95 * photo.white_level)]
+        share = 0.5 if color == "G" else 1.0
+        light["RGB".index(color)] += share * (usable.mean() - black if usable.size else 1)
+    return light / light[1] if light.min() > 0 else DAYLIGHT

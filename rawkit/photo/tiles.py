@@ -3,11 +3,11 @@
 import functools
 
 import numpy as np
-from tqdm import tqdm
 
 from ..bayer import pack_bayer
 from ..nn import Stabilised, predict
 from ..noise import gat, inverse_gat
+from .measuring import factor_at, sample_crops
 
 import megengine  # isort: skip  # after rawkit.nn, which starts it
 
@@ -17,24 +17,31 @@ PROBE, KICK = 512, 6400.0  # pixels, DN: the mosaic that shows how far a network
 SEEN, FAR = 0.02, 128  # DN, pixels: what counts as a change there, and how far one is looked for
 
 
-def _predict_tile(model, tile, line, level):
-    """What a network makes of one mosaic in DN, given the whole frame's line and level.
+def _predict_tile(model, tile, noise, level):
+    """What a network makes of one mosaic in DN, given the whole frame's noise and level.
 
-    A network sees a plane less its mean, of what it is shown: neighbouring tiles would
+    A network sees a plane less its mean, of what it is shown: neighboring tiles would
     differ.  A border of the right brightness around each tile makes the mean the frame's,
     also for a network that looks at the mosaic turned and moved by a pixel.
+
+    Parameters
+    ----------
+    noise : NoiseLine of arrays, shape (4, 1, 1), or (4, h, w) of the tile's planes
     """
     if not isinstance(model, Stabilised):
         return predict(model, tile[None])[0]
-    shot_noise, intercept = float(line.shot_noise), float(line.intercept)
-    stable = gat(pack_bayer(tile), np.float32(shot_noise), np.float32(intercept))
+    stable = gat(pack_bayer(tile), *noise)
     shape = tile.shape[0] + 2 * STEP, tile.shape[1] + 2 * STEP
     share = tile.size / float(shape[0] * shape[1] - tile.size)
     missing = level + (level - stable.mean((1, 2), dtype=np.float64)) * share
-    missing = inverse_gat(missing, shot_noise, intercept).astype(np.float32)
+    around = [x.mean((1, 2)) for x in noise]
+    missing = inverse_gat(missing, *around).astype(np.float32)
     shown = np.tile(missing.reshape(2, 2), (shape[0] // 2, shape[1] // 2))
     shown[STEP:-STEP, STEP:-STEP] = tile
-    tensor = megengine.Tensor(np.array([[shot_noise, intercept]], np.float32))
+    if noise[0].shape[1:] != (1, 1):
+        edge = STEP // 2
+        noise = [np.pad(x, ((0, 0), (edge, edge), (edge, edge)), "mean") for x in noise]
+    tensor = megengine.Tensor(np.array([noise], np.float32))
     pred = predict(functools.partial(model, line=tensor), shown[None])[0]
     return pred[STEP:-STEP, STEP:-STEP]
 
@@ -45,13 +52,18 @@ def frame_level(crops, line):
     Parameters
     ----------
     crops : array, shape (n, h, w), float32, DN
-    line : NoiseLine of shape ()
+    line : NoiseLine of arrays, shape (4,)
 
     Returns
     -------
     ndarray, shape (4,)
     """
-    return gat(pack_bayer(crops), float(line.shot_noise), float(line.intercept)).mean((0, 2, 3))
+    return gat(pack_bayer(crops), *_columns(line)).mean((0, 2, 3))
+
+
+def _columns(line):
+    """A line of four planes as arrays of shape (4, 1, 1), float32."""
+    return [np.asarray(x, np.float32).reshape(4, 1, 1) for x in line]
 
 
 def reach(model, line):
@@ -62,7 +74,7 @@ def reach(model, line):
     Parameters
     ----------
     model : a network of `rawkit.nn`
-    line : NoiseLine of shape ()
+    line : NoiseLine of arrays, shape (4,)
 
     Returns
     -------
@@ -71,6 +83,7 @@ def reach(model, line):
     rng = np.random.default_rng(0)
     noisy = rng.normal(8000, 640, (PROBE, PROBE)).astype(np.float32)
     level = frame_level(noisy[None], line)
+    line = _columns(line)
     before, farthest = _predict_tile(model, noisy, line, level), 0
     for at in (PROBE // 2, PROBE // 2 + STEP - 2):  # both ends of the coarsest cell
         kicked = noisy.copy()
@@ -85,7 +98,7 @@ def reach(model, line):
 def _cut(length, margin):
     """Cut one side into tiles: where each starts, how long it is kept, what it reads.
 
-    Beyond the frame pixels are mirrored, which keeps their colours.
+    Beyond the frame pixels are mirrored, which keeps their colors.
     """
     whole = -(-length // STEP) * STEP
     count = -(-whole // TILE)
@@ -95,7 +108,7 @@ def _cut(length, margin):
     return [(start, kept, source[start : start + kept + 2 * margin]) for start in starts]
 
 
-def denoise_mosaic(model, rggb, line, level, progress=False):
+def denoise_mosaic(model, rggb, noise, progress=None):
     """Denoise a mosaic of any size; memory beside it and its answer is bounded.
 
     Parameters
@@ -103,12 +116,8 @@ def denoise_mosaic(model, rggb, line, level, progress=False):
     model : a network of `rawkit.nn`, in evaluation mode
     rggb : array, shape (H, W), float32, DN; H and W even
         May lie below 0; it is not clipped.
-    line : NoiseLine of shape ()
-        Of the whole frame.
-    level : array, shape (4,)
-        Of the whole frame, see `frame_level`.
-    progress : bool
-        Show a progress bar on stderr.
+    noise : FrameNoise
+    progress : function (done, total), optional
 
     Returns
     -------
@@ -119,17 +128,25 @@ def denoise_mosaic(model, rggb, line, level, progress=False):
     ValueError
         If the network answers NaN or infinity.
     """
-    margin = -(-reach(model, line) // STEP) * STEP
+    line, level = _columns(noise.line), frame_level(sample_crops(rggb), noise.line)
+    factor = None
+    if noise.factor is not None:
+        factor = factor_at(noise.factor, [n // 2 for n in rggb.shape])
+    margin = -(-reach(model, noise.line) // STEP) * STEP
     rows, columns = (_cut(length, margin) for length in rggb.shape)
     clean = np.empty_like(rggb)
-    with tqdm(total=len(rows) * len(columns), unit="tile", disable=not progress) as bar:
-        for top, height, from_rows in rows:
-            for left, width, from_columns in columns:
-                tile = rggb[from_rows][:, from_columns]
-                pred = _predict_tile(model, tile, line, level)
-                if not np.isfinite(pred).all():
-                    raise ValueError("the network's answer holds NaN or infinity")
-                place = clean[top : top + height, left : left + width]
-                place[...] = pred[margin:, margin:][: place.shape[0], : place.shape[1]]
-                bar.update()
+    for i, (top, height, from_rows) in enumerate(rows):
+        for j, (left, width, from_columns) in enumerate(columns):
+            tile = rggb[from_rows][:, from_columns]
+            here = line
+            if factor is not None:
+                part = factor[from_rows[::2] // 2][:, from_columns[::2] // 2]
+                here = [x * part for x in line]
+            pred = _predict_tile(model, tile, here, level)
+            if not np.isfinite(pred).all():
+                raise ValueError("the network's answer holds NaN or infinity")
+            place = clean[top : top + height, left : left + width]
+            place[...] = pred[margin:, margin:][: place.shape[0], : place.shape[1]]
+            if progress is not None:
+                progress(i * len(columns) + j + 1, len(rows) * len(columns))
     return clean

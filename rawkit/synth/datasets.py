@@ -7,7 +7,9 @@ same for any number of workers.
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,9 @@ from .sensor import plane_noise, random_sensor
 from .sources import photo_files, scene_rng
 
 CSV_NAME = "true_parameters.csv"
+FILES = NAMES + (CSV_NAME,)
+# a set in the making; whole, the old one still there; on its way to the old one's place
+DRAFT, COMPLETE, MOVING = ".rawkit-draft", ".rawkit-complete", ".rawkit-moving"
 MAX_CSV = 16 << 20  # bytes; the table of 9216 pairs has 2 million
 CSV_FIELDS = (
     ["file", "index", "source", "blur_px", "bits", "black_level", "white_level"]
@@ -57,15 +62,15 @@ def read_parameters(folder, name):
     if not path.is_file():
         return None
     if path.stat().st_size > MAX_CSV:
-        raise ValueError("%s: found more than %d bytes, expected a table" % (path, MAX_CSV))
+        raise ValueError(f"{path}: found more than {MAX_CSV} bytes, expected a table")
     try:
         table = pandas.read_csv(str(path))[CSV_FIELDS]
         numbers = [field for field in CSV_FIELDS if field not in ("file", "source")]
         table = table.astype(dict.fromkeys(numbers, float))
     except (ValueError, KeyError, TypeError, OverflowError) as error:
+        reason = (str(error).splitlines() or ["unreadable"])[0]
         raise ValueError(
-            "%s: found no such table (%s), expected columns %s"
-            % (path, (str(error).splitlines() or ["unreadable"])[0], ", ".join(CSV_FIELDS))
+            f"{path}: found no such table ({reason}), expected columns {', '.join(CSV_FIELDS)}"
         ) from None
     table = table[table["file"] == name].reset_index(drop=True)
     return table if len(table) else None
@@ -94,9 +99,9 @@ def make_pair(split, seed, index, photographs, recipe):
     sensor = random_sensor(rng, recipe)
     noisy, gt = expose(clean.mosaic, sensor, rng)
     slopes, dark = plane_noise(sensor)
-    values = [index, clean.source, "%.3f" % clean.blur, sensor.bits, "%.2f" % sensor.black_level]
-    values += [sensor.white_level] + ["%.6g" % x for x in list(slopes) + list(dark)]
-    values += ["%.6g" % sensor.row_noise, "%.3g" % sensor.hot_pixels]
+    values = [index, clean.source, f"{clean.blur:.3f}", sensor.bits, f"{sensor.black_level:.2f}"]
+    values += [sensor.white_level] + [f"{x:.6g}" for x in list(slopes) + list(dark)]
+    values += [f"{sensor.row_noise:.6g}", f"{sensor.hot_pixels:.3g}"]
     return noisy, gt, dict(zip(CSV_FIELDS[1:], values))
 
 
@@ -119,14 +124,18 @@ def _mapper(workers):
     if workers == 1:
         yield map
         return
-    # Ctrl-C reaches every process: the first one ends the others
-    ignore = signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    pool = multiprocessing.get_context("fork").Pool(workers, *ignore)
+    pool = multiprocessing.get_context("fork").Pool(workers, _leave_signals)
     try:
         yield lambda function, tasks: pool.imap(function, tasks, chunksize=4)
     finally:
         pool.terminate()
         pool.join()
+
+
+def _leave_signals():
+    """In a worker: Ctrl-C reaches every process, and the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _photographs(split, recipe, folder):
@@ -137,16 +146,16 @@ def _photographs(split, recipe, folder):
     if not photographs:
         place = folder or "the bundled photographs"
         raise ValueError(
-            "%s: found no usable photograph of the split %r, to which a checksum sends one of "
-            "ten (train: eight); expected at least one: add photographs, or choose "
-            "another train split or test split" % (place, split)
+            f"{place}: found no usable photograph of the split {split!r}, to which a checksum "
+            "sends one of ten (train: eight); expected at least one JPEG, PNG, TIFF, BMP or WebP: "
+            "add photographs, or choose another train split or test split"
         )
     return photographs
 
 
 def _check_count(name, value, low):
     if int(value) != value or value < low:
-        raise ValueError("found %s %r, expected a whole number of at least %d" % (name, value, low))
+        raise ValueError(f"found {name} {value!r}, expected a whole number of at least {low}")
 
 
 def clean_patches(
@@ -201,9 +210,9 @@ def write_dataset(
 ):
     """Write a dataset with the competition's file names and a CSV of true parameters.
 
-    The files are written beside their places and swapped in when all are complete; a
-    dataset that stood there is replaced as a whole, with `test` of 0 its test files as
-    well.  A swap that is killed leaves a part of the new set, never one of both.
+    The files are made in a hidden folder, which gets the name `COMPLETE` when all are whole;
+    then a dataset that stands in `folder` is replaced as a whole, with `test` of 0 its test
+    files as well.  Where that is interrupted, the next call completes it and says so.
 
     Parameters
     ----------
@@ -247,29 +256,59 @@ def write_dataset(
     jobs.append((TEST_INPUT, TEST_GT, test_split, test, train))
     jobs = [job for job in jobs if job[3]]
     photographs = {job[2]: _photographs(job[2], recipe, photos) for job in jobs}
-    paths = [folder / name for job in jobs for name in job[:2]] + [folder / CSV_NAME]
     with run_lock(folder / "dataset"):
-        old = [folder / name for name in NAMES + (CSV_NAME,) if (folder / name).exists()]
-        if old and not overwrite:
-            raise FileExistsError("%s: found a file, expected none" % old[0])
-        rows = []
-        with contextlib.ExitStack() as stack, _mapper(workers) as run:
-            files = {path.name: stack.enter_context(atomic_file(path)) for path in paths}
-            for input_name, gt_name, split, count, first in jobs:
-                tasks = ((split, seed, first + i, photographs[split], recipe) for i in range(count))
-                for noisy, gt, truth in run(_pair_task, tasks):
-                    files[input_name].write(noisy.astype("<u2").tobytes())
-                    files[gt_name].write(gt.astype("<u2").tobytes())
-                    rows.append(dict(truth, file=input_name))
-                    if progress is not None:
-                        progress(len(rows), train + test)
-            files[CSV_NAME].write(_csv(rows).encode())
-            for file in files.values():  # a full disk shows here, while the old set stands
-                file.flush()
-                os.fsync(file.fileno())
-            for path in old:
-                path.unlink()
-    return paths
+        if (folder / COMPLETE).is_dir() or (folder / MOVING).is_dir():
+            _replace_dataset(folder)
+            print(f"{folder}: put the set in place that an earlier run made", file=sys.stderr)
+        there = [name for name in FILES if (folder / name).exists()]
+        if there and not overwrite:
+            raise FileExistsError(
+                f"{folder / there[0]}: found a file, expected none: choose another folder or "
+                "overwrite it"
+            )
+        draft = folder / DRAFT
+        shutil.rmtree(str(draft), ignore_errors=True)  # of a run that was killed
+        try:
+            _write_files(draft, jobs, seed, photographs, recipe, workers, progress)
+            os.rename(str(draft), str(folder / COMPLETE))
+        finally:
+            shutil.rmtree(str(draft), ignore_errors=True)
+        _replace_dataset(folder)
+    return [folder / name for name in FILES if (folder / name).exists()]
+
+
+def _write_files(folder, jobs, seed, photographs, recipe, workers, progress):
+    """Make the files of a dataset in a folder of their own."""
+    rows, total = [], sum(count for _, _, _, count, _ in jobs)
+    with contextlib.ExitStack() as stack, _mapper(workers) as run:
+        for input_name, gt_name, split, count, first in jobs:
+            inputs, truths = (
+                stack.enter_context(atomic_file(folder / name)) for name in (input_name, gt_name)
+            )
+            tasks = ((split, seed, first + i, photographs[split], recipe) for i in range(count))
+            for noisy, gt, truth in run(_pair_task, tasks):
+                inputs.write(noisy.astype("<u2").tobytes())
+                truths.write(gt.astype("<u2").tobytes())
+                rows.append(dict(truth, file=input_name))
+                if progress is not None:
+                    progress(len(rows), total)
+        stack.enter_context(atomic_file(folder / CSV_NAME)).write(_csv(rows).encode())
+
+
+def _replace_dataset(folder):
+    """Put a complete new set in the place of the old one, or finish doing so.
+
+    The old one goes first: a reader meets a file that is missing, never a pair of both sets.
+    """
+    complete, moving = folder / COMPLETE, folder / MOVING
+    if complete.is_dir():
+        for name in FILES:
+            with contextlib.suppress(FileNotFoundError):
+                (folder / name).unlink()
+        os.rename(str(complete), str(moving))
+    for path in moving.iterdir():
+        os.replace(str(path), str(folder / path.name))
+    moving.rmdir()
 
 
 def _csv(rows):

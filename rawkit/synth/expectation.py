@@ -1,4 +1,4 @@
-"""What a long burst would show: the expectation of the clipped, quantised frame.
+"""What a long burst would show: the expectation of the clipped, quantized frame.
 
 References
 ----------
@@ -94,7 +94,7 @@ def _table_shift(limit, slope, black, white, sigma, step):
 
 
 def expected_frame(scene, sensor):
-    """Expectation of the clipped, quantised frame.
+    """Expectation of the clipped, quantized frame.
 
     Few electrons are summed over exactly, in a table; for many the unclipped
     mean is right except near the clips, where Edgeworth's series serves.

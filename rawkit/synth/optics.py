@@ -24,9 +24,9 @@ def blur(rgb, sigma):
 
 
 def camera_colors(rng, rgb):
-    """What a sensor's broad colour filters see: less saturated, grey stays grey.
+    """What a sensor's broad color filters see: less saturated, gray stays gray.
 
-    A random inverse of a camera's colour matrix; each of its rows adds up to 1.
+    A random inverse of a camera's color matrix; each of its rows adds up to 1.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def camera_colors(rng, rgb):
 
 
 def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0, neutral_white=False):
-    """Keep one colour a pixel: RGGB; red and blue as weak as white balance will undo.
+    """Keep one color a pixel: RGGB; red and blue as weak as white balance will undo.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def to_mosaic(rgb, red_gain=1.0, blue_gain=1.0, neutral_white=False):
     red_gain, blue_gain : float
     neutral_white : bool
         Above a mean of 0.9 the gains go to 1, as what is white in a photograph was
-        clipped after its white balance and says nothing of the light's colour.
+        clipped after its white balance and says nothing of the light's color.
 
     Returns
     -------

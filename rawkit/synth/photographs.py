@@ -37,7 +37,7 @@ def usable_photographs(files, size=256, report=print):
     for path in files:
         fault = _fault(path, size)
         if fault:
-            report("%s: skipped, %s" % (path, fault))
+            report(f"{path}: skipped, {fault}")
         else:
             usable.append(path)
     return usable
@@ -54,16 +54,16 @@ def _fault(path, size):
                 if image.format == "TIFF" and _is_raw(path, image):
                     return "found a raw file, expected a developed photograph (a TIFF, a JPEG)"
                 if image.mode not in ("RGB", "L"):
-                    return "found colour mode %s, expected RGB or L" % image.mode
+                    return f"found color mode {image.mode}, expected RGB or L"
                 if 1.5 * min(width, height) < size:
-                    return "found %d x %d pixels, too small" % (width, height)
+                    return f"found {width} x {height} pixels, too small"
                 if width * height > MAX_PIXELS:
-                    return "found %d x %d pixels, too large" % (width, height)
+                    return f"found {width} x {height} pixels, too large"
                 image.load()
     except Image.DecompressionBombError:
         return "found far too many pixels for a photograph"
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        return "not a readable photograph (%s)" % type(error).__name__
+        return f"not a readable photograph ({type(error).__name__})"
     return None
 
 

@@ -1,6 +1,6 @@
 """From a scene to a noisy patch and its ground truth: the physics, in order.
 
-scene -> optics -> colour -> mosaic -> exposure   `make_mosaic`: a clean mosaic
+scene -> optics -> color -> mosaic -> exposure   `make_mosaic`: a clean mosaic
 -> electrons -> noise -> ADC                      `expose`: a noisy frame, and its mean
 
 The numbers stand in `recipes`, the steps in the files that they are imported from.
@@ -8,7 +8,7 @@ The numbers stand in `recipes`, the steps in the files that they are imported fr
 References
 ----------
 Brooks, Mildenhall, Xue, Chen, Sharlet, Barron: "Unprocessing images for learned
-raw denoising", CVPR 2019 (colour matrix and white balance undone).
+raw denoising", CVPR 2019 (color matrix and white balance undone).
 """
 
 from collections import namedtuple
@@ -59,9 +59,9 @@ def make_mosaic(rng, recipe, photographs=()):
     # optics: no lens is perfectly sharp
     sigma = float(np.exp(rng.uniform(*np.log(recipe.blur))))
     light = blur(light, sigma)
-    # colour: a sensor's filters let the other colours through as well
+    # color: a sensor's filters let the other colors through as well
     light = camera_colors(rng, light)
-    # mosaic: one colour a pixel; red and blue weaker than green, as white balance undoes later
+    # mosaic: one color a pixel; red and blue weaker than green, as white balance undoes later
     red_gain, blue_gain = rng.uniform(1.0, 1.8, 2)
     mosaic = to_mosaic(light, red_gain, blue_gain, recipe.neutral_white)
     # exposure: how much of the sensor's range the scene fills

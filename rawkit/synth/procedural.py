@@ -16,7 +16,7 @@ import numpy as np
 
 
 def random_color(rng, dark=0.02):
-    """A reflectance: mostly muted colours, from nearly black to white."""
+    """A reflectance: mostly muted colors, from nearly black to white."""
     value = np.exp(rng.uniform(np.log(dark), 0))
     tint = rng.dirichlet(np.full(3, rng.choice([2.0, 8.0, 60.0])))
     return (value * tint / tint.max()).astype(np.float32)

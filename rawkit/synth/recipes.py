@@ -34,7 +34,7 @@ seen : (low, high), DN
 read_electrons : (low, high)
     Read noise of the "any" kind over its slope, log-uniform, at 12 to 3200 DN.
 neutral_white : bool
-    Whether what is white in a photograph stays grey when white balance is undone.
+    Whether what is white in a photograph stays gray when white balance is undone.
 """
 
 MIXED = Recipe(
@@ -76,5 +76,5 @@ def get_recipe(preset):
     if isinstance(preset, Recipe):
         return preset
     if preset not in PRESETS:
-        raise ValueError("found preset %r, expected one of %s" % (preset, ", ".join(PRESETS)))
+        raise ValueError(f"found preset {preset!r}, expected one of {', '.join(PRESETS)}")
     return PRESETS[preset]

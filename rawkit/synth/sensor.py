@@ -18,9 +18,9 @@ from collections import namedtuple
 import numpy as np
 from scipy.ndimage import convolve1d
 
+from ..bayer import SCALE
 from .recipes import MIXED
 
-FULL_SCALE = 65536  # DN; a code of `bits` bits stands for FULL_SCALE / 2**bits DN
 GAIN_STEP = 4  # DN; to which genuine patches with unequal greens are rounded
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))  # of the planes in a cell
 MAX_KURTOSIS = 0.1  # excess, of a pixel's noise; above: photons are counted one by one
@@ -61,8 +61,8 @@ noise_blur : float, 0-1/3
 
 
 def code_step(sensor):
-    """Return the distance of two neighbouring codes in DN."""
-    return FULL_SCALE / 2**sensor.bits
+    """Return the distance of two neighboring codes in DN."""
+    return SCALE / 2**sensor.bits
 
 
 def check_sensor(sensor):
@@ -71,7 +71,7 @@ def check_sensor(sensor):
         ("bits", sensor.bits in (10, 12, 14), "10, 12 or 14"),
         ("black_level", sensor.black_level >= 0, "0 DN or more"),
         ("white_level", sensor.black_level < sensor.white_level, "above black_level"),
-        ("white_level", sensor.white_level < FULL_SCALE, "below 65536 DN"),
+        ("white_level", sensor.white_level < SCALE, "below 65536 DN"),
         ("shot_noise", sensor.shot_noise > 0, "above 0 DN"),
         ("read_noise", sensor.read_noise >= 0, "0 DN or more"),
         ("row_noise", sensor.row_noise >= 0, "0 DN or more"),
@@ -85,9 +85,8 @@ def check_sensor(sensor):
     ]
     for name, good, expected in rules:
         if not good:
-            raise ValueError(
-                "sensor: found %s %s, expected %s" % (name, getattr(sensor, name), expected)
-            )
+            found = getattr(sensor, name)
+            raise ValueError(f"sensor: found {name} {found}, expected {expected}")
 
 
 def plane_noise(sensor):
@@ -165,7 +164,7 @@ def random_sensor(rng, recipe=MIXED):
         black = 4096.0 + rng.normal(0, 12)
         return Sensor(10, black, 1023 * 64.0, slope, read, 0.0, greens(0.015), hot)
     bits = int(rng.integers(5, 8)) * 2
-    step = FULL_SCALE / 2**bits
+    step = SCALE / 2**bits
     slope = log_uniform(*recipe.shot_noise)
     read = float(np.clip(slope * log_uniform(*recipe.read_electrons), 12, 3200))
     black = 0.0 if rng.random() < 0.4 else log_uniform(128, 8192)

@@ -15,7 +15,9 @@ SPLITS = ("train", "validation", "test")
 # Procedural scenes: a scene's random numbers start from (this, seed, index).
 PROCEDURAL_STREAM = {"train": 1, "validation": 2, "test": 3}
 
-Photo = namedtuple("Photo", "package file split licence")
+ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")  # of photographs
+
+Photo = namedtuple("Photo", "package file split license")
 
 # Bundled with scikit-image and scikit-learn; nothing is copied or downloaded.
 PHOTOS = (
@@ -42,7 +44,7 @@ PHOTOS = (
 def check_split(split):
     """Raise ValueError unless `split` is one of SPLITS."""
     if split not in SPLITS:
-        raise ValueError("found split %r, expected one of %s" % (split, ", ".join(SPLITS)))
+        raise ValueError(f"found split {split!r}, expected one of {', '.join(SPLITS)}")
 
 
 def scene_rng(split, seed, index):
@@ -67,7 +69,7 @@ def _package_folder(package):
 
     spec = find_spec(package)
     if spec is None:
-        raise FileNotFoundError("%s: found no such package, expected its photographs" % package)
+        raise FileNotFoundError(f"{package}: found no such package, expected its photographs")
     below = {"skimage": "data", "sklearn": "datasets/images"}[package]
     return Path(spec.origin).parent / below
 
@@ -79,9 +81,9 @@ def photo_files(split, folder=None):
     ----------
     split : str
     folder : str or Path, optional
-        Your own photographs.  The checksum of a file's content decides: 1 of 10
-        goes to validation, 1 of 10 to test, the rest to train.  By default the
-        table of bundled ones counts.
+        Your own photographs, files of ENDINGS in it and below it.  The checksum of a file's
+        content decides: 1 of 10 goes to validation, 1 of 10 to test, the rest to train.
+        By default the table of bundled ones counts.
 
     Returns
     -------
@@ -97,9 +99,9 @@ def photo_files(split, folder=None):
         return [_package_folder(p.package) / p.file for p in PHOTOS if p.split == split]
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError("%s: found no folder, expected one with photographs" % folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [path for path in files if _own_split(path) == split]
+        raise FileNotFoundError(f"{folder}: found no folder, expected one with photographs")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    return [path for path in files if path.is_file() and _own_split(path) == split]
 
 
 def _own_split(path):

@@ -1,7 +1,8 @@
-"""Training: batches, the loop with its checkpoints, and the run that made the suite's weights.
+"""Training: batches, the loop with its checkpoints, and the suite's own run.
 
 `loop` trains, on what `batches` gives, for a loss of `losses`, with `optimizer`'s Adam;
-`checkpoint` keeps its state, and `fingerprint` tells one run from another.
+`checkpoint` keeps its state, `fingerprint` distinguishes one run from another, and `stopping`
+ends it in order.  `release` is the run that made the suite's weights.
 """
 
 from .. import nn  # isort: split  # starts MegEngine, before the rest asks for it
@@ -10,3 +11,4 @@ from .fingerprint import run_identity
 from .loop import History, TrainingDiverged, train, write_log
 from .losses import l1_loss, score_loss
 from .optimizer import cosine_decay, linear_decay
+from .stopping import TrainingStopped

@@ -1,6 +1,6 @@
 """Endless random batches to train on: crops of pairs, or of scenes with fresh noise.
 
-NumPy alone, so that any framework can be fed with them.
+They are NumPy arrays, so that any framework can be fed with them.
 """
 
 import random
@@ -54,9 +54,9 @@ class PairBatches:
         self, noisy, gt, batch_size=16, crop=None, views=False, seed=100, index_fault=False
     ):
         if noisy.shape != gt.shape:
-            raise ValueError("noisy is %s but gt is %s" % (noisy.shape, gt.shape))
+            raise ValueError(f"found gt of shape {gt.shape}, expected {noisy.shape} as of noisy")
         if len(noisy) < (batch_size if index_fault else 1):
-            raise ValueError("found %d pairs, too few for batches of %d" % (len(noisy), batch_size))
+            raise ValueError(f"found {len(noisy)} pairs, too few for batches of {batch_size}")
         self._pairs = noisy, gt
         self._rng = random.Random(seed)
         self.settings = {
@@ -83,8 +83,8 @@ class PairBatches:
             for images, patches in zip(batch, self._pairs):
                 check_whole(patches)
                 images[i, 0] = crop_bayer(patches[self.drawn[-1]], *place)
-        batch /= np.float32(SCALE)
-        return batch[0], batch[1]
+        noisy_01, gt_01 = batch / np.float32(SCALE)
+        return noisy_01, gt_01
 
     def _draw_place(self, size):
         """Where to cut: top, left, size, view.  Whole patches draw no numbers."""
@@ -159,8 +159,7 @@ class SyntheticBatches:
         with_line=True,
     ):
         check_crop(crop, scenes.shape[-1], 48 if with_line else 2)
-        self._scenes, self._step, self._with_line = scenes, 0, with_line
-        self._recipes = recipes
+        self._scenes, self._recipes, self._with_line, self._step = scenes, recipes, with_line, 0
         self.settings = {
             "scenes": scenes,
             "batch_size": batch_size,
@@ -169,7 +168,7 @@ class SyntheticBatches:
             "exposure": exposure,
             "bright_share": bright_share,
             "dark_share": dark_share,
-            "recipes": [list(map(_plain, recipe)) for recipe in recipes],
+            "recipes": recipes,
             "vary": vary,
             "line_error": line_error,
             "blind_share": blind_share,
@@ -179,56 +178,50 @@ class SyntheticBatches:
         return self
 
     def __next__(self):
-        set_ = self.settings
-        rng = np.random.default_rng([set_["seed"], self._step])
-        self._step += 1
-        shots, lines = [], []
-        for _ in range(set_["batch_size"]):
-            index = rng.integers(len(self._scenes))
-            check_whole(self._scenes)
-            scene = self._scenes[index]
-            top, left = 2 * rng.integers((np.array(scene.shape) - set_["crop"]) // 2)
-            crop = crop_bayer(scene, top, left, set_["crop"], int(rng.integers(8)))
-            sensor, offset = random_sensor(rng, self._recipes[index % len(self._recipes)]), 0
-            if set_["vary"]:
-                sensor, offset = vary_sensor(sensor, rng)
-            crop = crop * np.float32(self._brighten(crop, sensor, rng))
-            slope, intercept = self._line(sensor, crop, rng)
-            lines.append((slope, intercept - slope * offset))
-            shots.append([x + np.uint16(offset) for x in expose(crop, sensor, rng)])
-        noisy, gt = (np.array(frames) for frames in zip(*shots))
-        blind = int(round(set_["blind_share"] * len(lines)))
-        if blind and self._with_line:
-            found = np.stack(estimate_blind(noisy[:blind]), axis=1)
-            # where nothing tells, the network will not be asked; here it learns from the truth
-            lines[:blind] = np.where(np.isnan(found), lines[:blind], found)
+        count, rng = self.settings["batch_size"], self._rng()
+        shots = [self._shoot(rng) for _ in range(count)]
+        noisy, gt, lines = (np.array(parts) for parts in zip(*shots))
         noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
-        return (noisy_01, np.array(lines, np.float32), gt_01)[:: 1 if self._with_line else 2]
+        if not self._with_line:
+            return noisy_01, gt_01
+        blind = int(round(self.settings["blind_share"] * count))
+        if blind:
+            found = np.stack(estimate_blind(noisy[:blind]), axis=1)
+            # where no estimate is possible the network is never asked; it learns from the truth
+            lines[:blind] = np.where(np.isnan(found), lines[:blind], found)
+        return noisy_01, lines.astype(np.float32), gt_01
 
-    def _brighten(self, crop, sensor, rng):
+    def _rng(self):
+        self._step += 1
+        return np.random.default_rng([self.settings["seed"], self._step - 1])
+
+    def _shoot(self, rng):
+        """Take a crop of a scene with a new sensor: noisy, gt, and the line of the noise."""
+        index, size = rng.integers(len(self._scenes)), self.settings["crop"]
+        check_whole(self._scenes)
+        scene = self._scenes[index]
+        top, left = 2 * rng.integers((np.array(scene.shape) - size) // 2)
+        crop = crop_bayer(scene, top, left, size, int(rng.integers(8)))
+        sensor, offset = random_sensor(rng, self._recipes[index % len(self._recipes)]), 0
+        if self.settings["vary"]:
+            sensor, offset = vary_sensor(sensor, rng)
+        crop = crop * np.float32(self._exposure(crop, sensor, rng))
+        slope, intercept = _rough_line(sensor, crop, rng, self.settings["line_error"])
+        noisy, gt = (frame + np.uint16(offset) for frame in expose(crop, sensor, rng))
+        return noisy, gt, (slope, intercept - slope * offset)
+
+    def _exposure(self, crop, sensor, rng):
         """The factor on the light of a crop."""
-        set_, kind = self.settings, rng.random()
-        if kind < set_["bright_share"]:
+        kind, bright = rng.random(), self.settings["bright_share"]
+        if kind < bright:
             share = np.exp(rng.uniform(*np.log(CLIPPED)))
             return 1 / max(float(np.quantile(crop, 1 - share)), LEAST_LIGHT)
-        if kind < set_["bright_share"] + set_["dark_share"]:
+        if kind < bright + self.settings["dark_share"]:
             deviation = float(np.mean(plane_noise(sensor)[1])) ** 0.5
             light = np.exp(rng.uniform(*np.log(DARK))) * deviation
             span = sensor.white_level - sensor.black_level
             return min(light / span / max(float(crop.mean()), LEAST_LIGHT), 1.0)
-        return 2 ** (set_["exposure"] * rng.standard_normal())
-
-    def _line(self, sensor, crop, rng):
-        """The variance line, turned and lifted as if it had been estimated."""
-        slopes, dark = plane_noise(sensor)
-        slope, dark = float(np.mean(slopes)), float(np.mean(dark))
-        signal = float(np.minimum(crop, 1).mean()) * (sensor.white_level - sensor.black_level)
-        turn, lift = np.exp(self.settings["line_error"] * rng.standard_normal(2))
-        variance = (slope * signal + dark) * lift
-        slope *= turn * lift
-        # through the same point at the crop's brightness, but never negative at black
-        dark = max(variance - slope * signal, 0.2 * dark)
-        return slope, dark - slope * sensor.black_level
+        return 2 ** (self.settings["exposure"] * rng.standard_normal())
 
     def state(self):
         """Where the random sequence stands, as JSON can hold it."""
@@ -236,17 +229,27 @@ class SyntheticBatches:
 
     def restore(self, state):
         """Go back to a `state`."""
+        if not isinstance(state, int) or state < 0:
+            raise ValueError(f"found batches at {state!r}, expected 0 or more")
         self._step = state
 
 
-def _plain(value):
-    """A recipe's value as JSON gives it back."""
-    return list(value) if isinstance(value, tuple) else value
+def _rough_line(sensor, crop, rng, error):
+    """The variance line, turned and lifted by a relative error as if it had been estimated."""
+    slopes, dark = plane_noise(sensor)
+    slope, dark = float(np.mean(slopes)), float(np.mean(dark))
+    signal = float(np.minimum(crop, 1).mean()) * (sensor.white_level - sensor.black_level)
+    turn, lift = np.exp(error * rng.standard_normal(2))
+    variance = (slope * signal + dark) * lift
+    slope *= turn * lift
+    # through the same point at the crop's brightness, but never negative at black
+    dark = max(variance - slope * signal, 0.2 * dark)
+    return slope, dark - slope * sensor.black_level
 
 
 def check_crop(crop, side, low=48):
     """Raise ValueError unless such crops fit into scenes: even, with room to be mirrored."""
     if crop % 2 or not low <= crop <= side - 2:
         raise ValueError(
-            "crop: found %r, expected an even number of %d to %d pixels" % (crop, low, side - 2)
+            f"crop: found {crop!r}, expected an even number of {low} to {side - 2} pixels"
         )

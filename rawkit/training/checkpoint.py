@@ -1,23 +1,23 @@
-"""A training's state on disk: the newest, the one before it, and other runs' beside them."""
+"""A training's state on disk: the newest, the one before it, and those of other runs."""
 
-import json
 import os
 import sys
 from pathlib import Path
 
+import joblib
 import numpy as np
+from tqdm import tqdm
 
-from ..nn.archive import load_arrays, save_arrays
+from ..nn.tensor_files import load_arrays, save_arrays
 from ..places import check_output, show_path
-from .fingerprint import run_identity
 
 
 class Checkpoint:
     """Where a run keeps what a resume needs.
 
-    `NAME.npz` is the newest state and `NAME.before.npz` the one before it, for the case
-    that the newest cannot be read.  Neither ever replaces the state of another run: that
-    is kept as `NAME.IDENTITY.npz`, and found again when such a run comes back.
+    `NAME.safetensors` is the newest state and `NAME.before.safetensors` the one before it, in
+    case the newest cannot be read.  Neither ever replaces the state of another run: that is
+    kept as `NAME.IDENTITY.safetensors`, and found again when such a run comes back.
 
     Parameters
     ----------
@@ -33,14 +33,13 @@ class Checkpoint:
 
     def __init__(self, path, settings):
         check_output(path)
-        self.path, self.settings = Path(path), settings
-        self._said = None
+        self.path, self._settings, self._failure = Path(path), settings, None
 
     def _beside(self, word):
-        return self.path.with_name("%s.%s%s" % (self.path.stem, word, self.path.suffix))
+        return self.path.with_name(f"{self.path.stem}.{word}{self.path.suffix}")
 
     def load(self):
-        """Find the newest readable state of this run; say what else was found.
+        """Find the newest readable state of this run; what else was found is kept and named.
 
         Returns
         -------
@@ -51,71 +50,54 @@ class Checkpoint:
         ValueError
             If the file holds something else, such as a network's weights.
         """
-        mine = None
-        for path in (self.path, self._beside("before"), self._beside(self._identity())):
-            if not path.is_file():
-                continue
-            try:
-                arrays, meta = load_arrays(path)
-            except ValueError as error:
-                self._set_aside(path, "damaged", str(error))
-                continue
-            if not isinstance(meta.get("settings"), dict) or not np.ndim(arrays.get("losses")):
-                raise ValueError(
-                    "%s: found an archive of another kind, expected a checkpoint or no file"
-                    % show_path(path)
-                )
-            if _text(meta["settings"]) == _text(self.settings):
-                # what another run set aside may be newer than what it left
-                if mine is None or len(arrays["losses"]) > len(mine[0]["losses"]):
-                    mine = arrays, meta
-            else:
-                why = "it belongs to a run with other %s" % self._differences(meta["settings"])
-                self._set_aside(path, self._identity(meta["settings"]), why)
-        return mine
+        places = [self.path, self._beside("before"), self._beside(_identity(self._settings))]
+        states = [self._read(path) for path in places if path.is_file()]
+        states = [state for state in states if state is not None]
+        # what another run put aside may be newer than what it left
+        return max(states, key=lambda state: len(state[0]["losses"]), default=None)
 
-    def _identity(self, settings=None):
-        return run_identity(settings=settings or self.settings)
+    def _read(self, path):
+        """The state in a file, or None: if it is not this run's, the file is put aside."""
+        try:
+            arrays, meta = load_arrays(path)
+        except ValueError as error:
+            return self._put_aside(path, "damaged", error)
+        settings = meta.get("settings")
+        if not isinstance(settings, dict) or np.ndim(arrays.get("losses")) != 1:
+            raise ValueError(
+                f"{show_path(path)}: found a file of another kind, expected a checkpoint or no file"
+            )
+        if settings == self._settings:
+            return arrays, meta
+        names = sorted(set(settings) | set(self._settings))
+        other = [name for name in names if settings.get(name) != self._settings.get(name)]
+        why = f"it belongs to a run with other {', '.join(other)}"
+        return self._put_aside(path, _identity(settings), why)
 
-    def _differences(self, found):
-        names = sorted(set(found) | set(self.settings))
-        return ", ".join(name for name in names if found.get(name) != self.settings.get(name))
-
-    def _set_aside(self, path, word, why):
+    def _put_aside(self, path, word, why):
         kept = self._beside(word)
         if path != self._beside("before") or not kept.is_file():
             os.replace(str(path), str(kept))
-            _say("%s: %s; kept as %s" % (show_path(path), why, kept.name))
+            _say(f"{show_path(path)}: {why}; kept as {kept.name}")
 
     def save(self, arrays, meta):
-        """Write a state; a disk that is full is told of, and the run goes on."""
+        """Write a state.  If that fails, say so once: the run goes on."""
         try:
             if self.path.is_file():
                 os.replace(str(self.path), str(self._beside("before")))
-            save_arrays(self.path, arrays, dict(meta, settings=self.settings))
-            self._said = None
+            save_arrays(self.path, arrays, dict(meta, settings=self._settings))
+            self._failure = None
         except OSError as error:
-            if str(error) != self._said:
-                _say("no checkpoint, training goes on: %s" % error)
-            self._said = str(error)
+            if str(error) != self._failure:
+                _say(f"no checkpoint, training goes on: {error}")
+            self._failure = str(error)
 
 
-def check_state(path, arrays, meta, size, steps):
-    """Raise ValueError unless a state's parts are of the kinds that a run has."""
-    losses, shapes = arrays["losses"], {name: array.shape for name, array in arrays.items()}
-    vectors = [name for name in shapes if name.startswith("adam/") and name != "adam/steps"]
-    fits = losses.ndim == 1 and losses.dtype == np.float64 and len(losses) <= steps
-    fits &= all(shapes[n] == (size,) and arrays[n].dtype == np.float32 for n in vectors)
-    fits &= shapes.get("adam/steps") == () and arrays["adam/steps"] == len(losses)
-    fits &= isinstance(meta.get("seconds"), (int, float)) and isinstance(meta.get("scores"), list)
-    if not fits:
-        raise ValueError("%s: found a damaged state, expected one of this run" % show_path(path))
-
-
-def _text(settings):
-    return json.dumps(settings, sort_keys=True)
+def _identity(settings):
+    """As `run_identity` of what they describe."""
+    return joblib.hash(settings)[:16]
 
 
 def _say(text):
     if sys.stderr is not None:
-        print(text, file=sys.stderr, flush=True)
+        tqdm.write(text, file=sys.stderr)  # above a progress bar

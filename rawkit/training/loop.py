@@ -1,33 +1,27 @@
 """The training loop, used by the notebooks, the ablations and the long runs alike."""
 
 import contextlib
-import signal
-import threading
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import megengine
 import megengine.autodiff
 import numpy as np
+from tqdm import tqdm
 
 from ..places import atomic_file, run_lock, show_path
-from .checkpoint import Checkpoint, check_state
+from .checkpoint import Checkpoint
 from .fingerprint import describe_run
 from .losses import l1_loss
 from .optimizer import FlatAdam, linear_decay
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss became NaN or exploded."""
-
-
-class TrainingStopped(KeyboardInterrupt):
-    """The stop button, SIGINT or SIGTERM ended a run in order; `status` is that of a shell."""
-
-    status = 128 + signal.SIGINT
-
+from .stopping import Signals, TrainingStopped
 
 History = namedtuple("History", "losses scores seconds resumed_at")
+
+
+class TrainingDiverged(ValueError):
+    """The loss became NaN or exploded: most often, the learning rate is too high."""
 
 
 def train(
@@ -45,7 +39,7 @@ def train(
     validate_every=None,
     progress=False,
 ):
-    """Train a network with Adam (`rawkit.optimizer.FlatAdam`).
+    """Train a network with Adam (`rawkit.training.optimizer.FlatAdam`).
 
     An interrupted run goes on where its last checkpoint stands and ends with the
     same weights as one that was never interrupted.  A finished one gives its weights
@@ -59,7 +53,7 @@ def train(
         the averaged weights if `ema_decay` is given.
     batches : iterator
         Gives (noisy_01, gt_01), or between them what else the network takes.  Has
-        `settings`, `state()` and `restore()`: see `rawkit.batches`.
+        `settings`, `state()` and `restore()`: see `rawkit.training.batches`.
     steps : int
     learning_rate : float
     loss : function (pred, gt) -> scalar tensor
@@ -68,7 +62,7 @@ def train(
         Keep an exponential moving average of the weights, for example 0.999.
     clip_norm : float or None
         Scale the gradient down to this norm where it is larger.
-    checkpoint : path or None
+    checkpoint : str, Path or None
         Where to keep what a resume needs; None keeps nothing.
     checkpoint_seconds : float
         Time between two checkpoints, 0 for one a step; more, but at most 60, on a
@@ -99,39 +93,37 @@ def train(
         kind of file, or one that another process is working on (says which).
     """
     if steps < 1:
-        raise ValueError("steps: found %r, expected at least 1" % (steps,))
-    run = _Run(model, batches, ema_decay, clip_norm)
+        raise ValueError(f"steps: found {steps!r}, expected at least 1")
+    run = _Run(model, batches, FlatAdam(model.parameters(), ema_decay, clip_norm))
     with contextlib.ExitStack() as stack:
         if checkpoint:
             stack.enter_context(run_lock(checkpoint))
             settings = describe_run(
                 network=model,
-                config=getattr(model, "config", None),
                 steps=steps,
                 learning_rate=learning_rate,
                 loss=loss,
                 schedule=schedule,
                 ema_decay=ema_decay,
                 clip_norm=clip_norm,
-                batches=batches.settings,
+                batches=[type(batches), batches.settings],
             )
             run.resume(Checkpoint(checkpoint, settings), steps)
         start = len(run.losses)
-        signals = stack.enter_context(_Signals())
-        bar = stack.enter_context(_bar(start, steps)) if progress else None
+        signals = stack.enter_context(Signals())
+        bar = tqdm(total=steps, initial=start, unit="step", mininterval=0.5, disable=not progress)
+        stack.enter_context(bar)
         model.train()
         try:
             for step in range(start, steps):
                 run.step(loss, learning_rate * schedule(step, steps))
                 _check_loss(run.losses, checkpoint)
                 signals.check()
-                if validate and validate_every and not (step + 1) % validate_every:
-                    if step + 1 < steps:
-                        run.validate(validate, signals)
+                if validate and _is_due(step + 1, validate_every, steps):
+                    run.validate(validate, signals)
                 run.save_if_due(checkpoint_seconds)
-                if bar:
-                    bar.set_postfix(loss="%.5f" % np.mean(run.losses[-50:]), refresh=False)
-                    bar.update()
+                bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.5f}", refresh=False)
+                bar.update()
             if start < steps:
                 run.save()  # before anything else can fail
             if validate and (not run.scores or run.scores[-1][0] != steps):
@@ -139,35 +131,42 @@ def train(
                 run.save()
         except TrainingStopped as stop:
             run.save()
-            raise _stopped(stop, len(run.losses), steps, checkpoint) from None
+            kept = f"{show_path(checkpoint)} is kept: run it again" if checkpoint else "lost"
+            stop.args = (f"stopped after step {len(run.losses)} of {steps}; {kept}",)
+            raise
     run.optimizer.swap()
     model.eval()
-    return History(np.array(run.losses), run.scores, run.seconds, start)
+    return History(np.array(run.losses), run.scores, run.seconds(), start)
 
 
 class _Run:
     """What changes during a run, and its way to disk and back."""
 
-    def __init__(self, model, batches, ema_decay, clip_norm):
-        self.model, self.batches = model, batches
-        self.optimizer = FlatAdam(model.parameters(), ema_decay, clip_norm)
+    def __init__(self, model, batches, optimizer):
+        self.model, self.batches, self.optimizer = model, batches, optimizer
+        self.losses, self.scores, self._checkpoint = [], [], None
         self._gradients = megengine.autodiff.GradManager().attach(model.parameters())
-        self.losses, self.scores, self.seconds = [], [], 0.0
-        self.checkpoint, self._took = None, 0.0
-        self._counted = self._saved = time.monotonic()
+        self._began = self._saved = time.monotonic()
+        self._saving = 0.0  # seconds that the last checkpoint took
+
+    def seconds(self):
+        """Time spent, that before a resume included."""
+        return time.monotonic() - self._began
 
     def step(self, loss, learning_rate):
         """Take a batch, predict, compare, and move the weights downhill."""
         inputs = [megengine.Tensor(array) for array in next(self.batches)]
         with self._gradients:
             pred = self.model(*inputs[:-1])
-            _check_shape(pred, inputs[-1])
+            if tuple(pred.shape) != tuple(inputs[-1].shape):  # a loss would broadcast them
+                raise ValueError(
+                    f"found an answer of shape {tuple(pred.shape)} from the network, "
+                    f"expected {tuple(inputs[-1].shape)}"
+                )
             value = loss(pred, inputs[-1])
             self._gradients.backward(value)
         self.optimizer.step(learning_rate)
         self.losses.append(float(value.numpy()))
-        now = time.monotonic()
-        self.seconds, self._counted = self.seconds + now - self._counted, now
 
     def validate(self, function, signals):
         """Note what `function` says of the averaged weights, if there are any."""
@@ -183,116 +182,59 @@ class _Run:
 
     def save_if_due(self, pause):
         # by waiting 50 times as long as the last one took, they cost 2 % at most
-        pause = pause and max(pause, min(50 * self._took, 60))
-        if self.checkpoint and time.monotonic() - self._saved > pause:
+        pause = pause and max(pause, min(50 * self._saving, 60))
+        if time.monotonic() - self._saved > pause:
             self.save()
 
     def save(self):
-        if self.checkpoint is None:
+        if self._checkpoint is None:
             return
         began = time.monotonic()
-        arrays = {"adam/" + name: array for name, array in self.optimizer.state().items()}
-        arrays["losses"] = np.array(self.losses)
-        meta = {"batches": self.batches.state(), "scores": self.scores, "seconds": self.seconds}
-        self.checkpoint.save(arrays, meta)
+        arrays = dict(self.optimizer.state(), losses=np.array(self.losses))
+        meta = {"batches": self.batches.state(), "scores": self.scores, "seconds": self.seconds()}
+        self._checkpoint.save(arrays, meta)
         self._saved = time.monotonic()
-        self._took = self._saved - began
+        self._saving = self._saved - began
 
     def resume(self, checkpoint, steps):
         """Take over the state of a run of the same settings, if there is one."""
-        self.checkpoint, found = checkpoint, checkpoint.load()
-        if found is None:
-            return
-        arrays, meta = found
-        size = sum(int(np.prod(p.shape)) for p in self.model.parameters())
-        check_state(checkpoint.path, arrays, meta, size, steps)
+        self._checkpoint, found = checkpoint, checkpoint.load()
         try:
-            self.batches.restore(meta["batches"])
-            self.optimizer.restore(
-                {name[5:]: array for name, array in arrays.items() if name.startswith("adam/")}
-            )
-            self.scores = [(int(step), float(score)) for step, score in meta["scores"]]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            if found is not None:
+                self._take_over(*found, steps)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(
-                "%s: found a damaged state (%r), expected one of this run"
-                % (show_path(checkpoint.path), error)
+                f"{show_path(checkpoint.path)}: found a damaged state ({error!r}), expected one "
+                "of this run; remove it to start anew"
             ) from None
-        self.losses, self.seconds = arrays["losses"].tolist(), float(meta["seconds"])
+
+    def _take_over(self, arrays, meta, steps):
+        losses = arrays.pop("losses")
+        kinds = [{n: (a.dtype, a.shape) for n, a in part.items()}
+                 for part in (arrays, self.optimizer.state())]  # fmt: skip
+        if kinds[0] != kinds[1] or losses.dtype != np.float64:
+            raise ValueError("other arrays")
+        if not arrays["steps"] == len(losses) <= steps:
+            raise ValueError(f"{len(losses)} losses")
+        scores = [(int(step), float(score)) for step, score in meta["scores"]]
+        began = time.monotonic() - float(meta["seconds"])
+        self.batches.restore(meta["batches"])
+        self.optimizer.restore(arrays)
+        self.losses, self.scores, self._began = losses.tolist(), scores, began
 
 
-class _Signals:
-    """SIGINT and SIGTERM wait until a step is whole; a second one does not."""
-
-    KINDS = (signal.SIGINT, signal.SIGTERM)
-
-    def __enter__(self):
-        self._caught, self._at_once, self._old = None, False, {}
-        if threading.current_thread() is threading.main_thread():  # no other may set handlers
-            self._old = {kind: signal.signal(kind, self._handle) for kind in self.KINDS}
-        return self
-
-    def __exit__(self, *_):
-        for kind, handler in self._old.items():
-            signal.signal(kind, handler or signal.SIG_DFL)
-
-    def _handle(self, kind, frame):
-        if self._caught:
-            raise KeyboardInterrupt
-        self._caught = kind
-        if self._at_once:
-            self.check()
-
-    def check(self):
-        if self._caught:
-            stop = TrainingStopped()
-            stop.status = 128 + self._caught
-            raise stop
-
-    @contextlib.contextmanager
-    def at_once(self):
-        """Where nothing has to be whole."""
-        self._at_once = True
-        try:
-            self.check()
-            yield
-        finally:
-            self._at_once = False
-
-
-def _stopped(stop, done, steps, checkpoint):
-    kept = "%s is kept: run it again to go on" % show_path(checkpoint) if checkpoint else "lost"
-    text = "stopped after step %d of %d; %s" % (done, steps, kept)
-    told = TrainingStopped(text)
-    told.status = stop.status
-    return told
-
-
-def _check_shape(pred, gt):
-    if tuple(pred.shape) != tuple(gt.shape):  # a loss would stretch one over the other
-        raise ValueError(
-            "found an answer of shape %s from the network, expected %s"
-            % (tuple(pred.shape), tuple(gt.shape))
-        )
+def _is_due(step, every, steps):
+    return every and step % every == 0 and step < steps  # the last one is not forgotten
 
 
 def _check_loss(losses, checkpoint):
     reference = np.median(losses[:20])
-    if not losses[-1] <= 100 * reference:  # also true for NaN
-        raise TrainingDiverged(
-            "step %d: the loss is %g, it began near %g%s"
-            % (
-                len(losses),
-                losses[-1],
-                reference,
-                "; the last good checkpoint is %s" % show_path(checkpoint) if checkpoint else "",
-            )
-        )
-
-
-def _bar(start, steps):
-    from tqdm import tqdm
-
-    return tqdm(total=steps, initial=start, unit="step", mininterval=0.5)
+    if losses[-1] <= 100 * reference:  # false for NaN
+        return
+    text = f"step {len(losses)}: the loss is {losses[-1]:g}, it began near {reference:g}"
+    if checkpoint and Path(checkpoint).is_file():
+        text += f"; the last checkpoint is {show_path(checkpoint)}"
+    raise TrainingDiverged(f"{text}; a lower learning rate may help")
 
 
 def write_log(path, history):
@@ -303,9 +245,9 @@ def write_log(path, history):
     path : str or Path
     history : History
     """
-    scores = dict(history.scores)
+    scores = {step: f"{score:.5f}" for step, score in history.scores}
+    lines = ["step,loss,score"]
+    for step, loss in enumerate(history.losses, start=1):
+        lines.append(f"{step},{loss:.8g},{scores.get(step, '')}")
     with atomic_file(path) as file:
-        lines = [["step", "loss", "score"]]
-        for step, loss in enumerate(history.losses, start=1):
-            lines.append([step, "%.8g" % loss, "%.5f" % scores[step] if step in scores else ""])
-        file.write("".join(",".join(map(str, line)) + "\n" for line in lines).encode())
+        file.write(("\n".join(lines) + "\n").encode())

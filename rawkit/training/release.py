@@ -11,9 +11,9 @@ import numpy as np
 
 from ..binio import PATCH_SIZE, open_pairs
 from ..conv.device import NO_GPU, without_lines
-from ..nn.archive import load_arrays
 from ..nn.networks import NETWORKS, Stabilised
 from ..nn.prediction import denoise
+from ..nn.tensor_files import check_meta, load_arrays
 from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, atomic_file, check_output, show_path
 from ..score import megcup_score
@@ -31,13 +31,13 @@ PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recip
 # What made the weights of the suite; each stage starts from the one before.  Larger crops
 # give noise estimates nearly as good as those of a whole patch.
 RELEASE = (
-    {"steps": 12000, "seed": 1, "views": 1},
-    {"steps": 12000, "seed": 2, "views": 1, "crop": 128, "learning_rate": 1e-3},
-    {"steps": 4000, "seed": 3, "views": 1, "crop": 128, "learning_rate": 1e-3},
-    {"steps": 3500, "seed": 4, "crop": 128},
-    {"steps": 6000, "seed": 5, "crop": 128},
+    {"steps": 12000, "seed": 1},
+    {"steps": 12000, "seed": 2, "crop": 128, "learning_rate": 1e-3},
+    {"steps": 4000, "seed": 3, "crop": 128, "learning_rate": 1e-3},
+    {"steps": 3500, "seed": 4, "crop": 128, "views": 2},
+    {"steps": 6000, "seed": 5, "crop": 128, "views": 2},
 )
-# scenes of three kinds take turns, white ones grey, each with its kind of sensors
+# scenes of three kinds take turns, each with its kind of sensors; what is white stays gray
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
 
@@ -49,7 +49,7 @@ def pretrain(
     seed=1,
     start=None,
     crop=96,
-    views=2,
+    views=None,
     learning_rate=None,
     validate_every=500,
     data=None,
@@ -69,8 +69,9 @@ def pretrain(
     crop : int
         Side of the crops, in pixels.  A batch holds about as many pixels as 16
         crops of 96.
-    views : 1 or 2
-        Of a BlindUNet.  2 takes twice as long a step and can start from weights of 1.
+    views : 1, 2 or None
+        Of a BlindUNet; None takes its default.  With 2 a step takes twice as long; the
+        weights fit both.
     learning_rate : float or None
         Of the first steps; None takes 2e-3, or a quarter of it with `start`.
     validate_every : int, steps
@@ -80,7 +81,7 @@ def pretrain(
     Returns
     -------
     path : Path
-        The weights, `NETWORK.npz`.
+        The weights, `NETWORK.safetensors`.
     history : rawkit.training.History
         Scores are the mean over the validation sets.
 
@@ -91,15 +92,14 @@ def pretrain(
     OSError
         If another process trains this network in this folder.
     """
-    _check(network, steps, scenes, crop, learning_rate)
+    _check(steps, scenes, crop, learning_rate)
+    model = _build(network, seed, views)
+    origin = _take_weights(model, start) if start else {}
     folder, data = Path(folder), Path(data or folder)
-    path, log = folder / (network + ".npz"), folder / (network + "_log.csv")
+    path, log = folder / f"{network}.safetensors", folder / f"{network}_log.csv"
     for output in (path, log):
         check_output(output)
-    model, origin = _first_model(network, seed, views, start)
-    command = _command(network, steps, scenes, seed, start, crop, views, learning_rate)
-    learning_rate = learning_rate or (5e-4 if start else 2e-3)
-    print("scenes, made once: %s" % show_path(data), flush=True)
+    print(f"scenes, made once: {show_path(data)}", flush=True)
     with without_lines(NO_GPU):  # from the processes that make scenes
         clean = _scenes(data, scenes)
         validation = [_validation(data / preset, preset) for preset in VALIDATION_PRESETS]
@@ -116,39 +116,38 @@ def pretrain(
         model,
         batches,
         steps,
-        learning_rate,
+        learning_rate or (5e-4 if start else 2e-3),
         loss=score_loss,
         schedule=cosine_decay,
         ema_decay=0.999,
         clip_norm=0.03,  # some four times the usual norm: a rare bad estimate must not throw it
-        checkpoint=folder / (network + "_checkpoint.npz"),
+        checkpoint=folder / f"{network}_checkpoint.safetensors",
         validate=lambda model: np.mean([megcup_score(denoise(model, n), g) for n, g in validation]),
         validate_every=validate_every,
         progress=True,
     )
+    chosen = {"steps": steps, "scenes": scenes, "seed": seed, "crop": crop, "views": views}
+    chosen.update({"learning-rate": learning_rate, "start": "WEIGHTS" if start else None})
+    options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
     save_model(
         path,
         model,
-        steps=steps + origin.get("start", {}).get("steps", 0),
-        data="synthetic, %d scenes of the split train" % scenes,
+        steps=steps + origin.get("steps", 0),
+        data=f"synthetic, {scenes} scenes of the split train",
         validation_score=round(history.scores[-1][1], 4),
-        command=command,
-        **origin,
+        command=f"python -m rawkit train {network}{''.join(options)}",
+        **({"start": origin} if start else {}),
     )
     write_log(log, history)
     return path, history
 
 
-def _check(network, steps, scenes, crop, learning_rate):
-    if network not in NETWORKS:
-        raise ValueError(
-            "found network %r, expected one of %s" % (network, ", ".join(sorted(NETWORKS)))
-        )
+def _check(steps, scenes, crop, learning_rate):
     for name, value in (("steps", steps), ("scenes", scenes)):
         if value < 1:
-            raise ValueError("%s: found %r, expected at least 1" % (name, value))
+            raise ValueError(f"{name}: found {value!r}, expected at least 1")
     if learning_rate is not None and not 0 < learning_rate < float("inf"):
-        raise ValueError("learning_rate: found %r, expected more than 0" % learning_rate)
+        raise ValueError(f"learning_rate: found {learning_rate!r}, expected more than 0")
     check_crop(crop, PATCH_SIZE)
 
 
@@ -175,47 +174,40 @@ def pretrain_release(folder, scenes=2400):
         As `pretrain`.
     """
     path, history = None, None
-    for i, stage in enumerate(RELEASE, start=1):
-        stage = dict(stage, scenes=scenes, start=path, data=folder)
-        path, history = pretrain("BlindUNet", Path(folder) / ("stage_%d" % i), **stage)
+    for number, stage in enumerate(RELEASE, start=1):
+        place = Path(folder) / f"stage_{number}"
+        path, history = pretrain(
+            "BlindUNet", place, scenes=scenes, start=path, data=folder, **stage
+        )
     return path, history
 
 
-def _command(network, steps, scenes, seed, start, crop, views, learning_rate):
-    """What a reader types to train such weights again."""
-    words = "python -m rawkit train %s --steps %d --scenes %d --seed %d"
-    words %= (network, steps, scenes, seed)
-    if _options(network, views) and views != 2:
-        words += " --views %d" % views
-    if learning_rate:
-        words += " --learning-rate %r" % learning_rate
-    return words + (" --start WEIGHTS" if start else "") + (" --crop %d" % crop) * (crop != 96)
-
-
-def _options(network, views):
-    return {"views": views} if network == "BlindUNet" else {}
-
-
-def _first_model(network, seed, views, start):
-    """The network before its first step, and the history of the weights it starts from."""
+def _build(network, seed, views):
+    """The network before its first step."""
+    if network not in NETWORKS:
+        known = ", ".join(sorted(NETWORKS))
+        raise ValueError(f"found network {network!r}, expected one of {known}")
     megengine.random.seed(seed)
-    model = NETWORKS[network](**_options(network, views))
-    if not start:
-        return model, {}
+    try:
+        return NETWORKS[network](**({} if views is None else {"views": views}))
+    except TypeError:
+        raise ValueError(f"views: found {views!r}, expected none, as {network} has none") from None
+
+
+def _take_weights(model, start):
+    """Start from weights; return their history."""
     weights, meta = load_arrays(start)
+    check_meta(start, meta, steps=int, command=str, start=dict)
     set_weights(model, weights, start)
-    return model, {
-        "start": {key: meta[key] for key in ("command", "steps", "start") if key in meta}
-    }
+    return {key: meta[key] for key in ("command", "steps", "start") if key in meta}
 
 
 def _scenes(folder, count):
     """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
-    path, shape = folder / ("scenes_of_three_%d.npy" % count), (count, PATCH_SIZE, PATCH_SIZE)
+    path, shape = folder / f"scenes_of_three_{count}.npy", (count, PATCH_SIZE, PATCH_SIZE)
     if not path.is_file():
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        # written in order and not through a memory map, which a full disk would end the
-        # process for without a word
+        # in order, not through a memory map, where a full disk ends the process without a word
         with atomic_file(path) as file:
             np.lib.format.write_array_header_1_0(file, header)
             for first in range(0, count, PIECE):
@@ -224,10 +216,10 @@ def _scenes(folder, count):
         scenes = np.load(str(path), mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(
-            "%s: found no scenes (%s); remove it to have them made anew" % (path, error)
+            f"{path}: found no scenes ({error}); remove it to have them made anew"
         ) from None
     if scenes.shape != shape or scenes.dtype != np.float32:
-        raise ValueError("%s: found %s, expected %s" % (path, scenes.shape, shape))
+        raise ValueError(f"{path}: found {scenes.shape}, expected {shape}")
     return scenes
 
 

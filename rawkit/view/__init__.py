@@ -3,12 +3,12 @@
 from .comparison import plot_comparison, show_pictures
 from .explorer import Explorer, explore
 from .figures import (
-    COLOURS,
+    COLORS,
     error_map,
     log_ticks,
     paint_error,
     paint_residual,
-    plane_colours,
+    plane_colors,
     residual_map,
     use_style,
 )

@@ -1,7 +1,7 @@
 """Static figures and the one style of all plots in the suite.
 
-Colours: Okabe and Ito, "Color Universal Design", 2008 (told apart by colour-blind
-readers too); the error maps use matplotlib's "inferno", which also reads in grey.
+Colors: Okabe and Ito, "Color Universal Design", 2008 (told apart by color-blind
+readers too); the error maps use matplotlib's "inferno", which also reads in gray.
 """
 
 import sys
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..bayer import PLANES
 
-COLOURS = {
+COLORS = {
     "noisy": "#D55E00",
     "pred": "#0072B2",
     "gt": "#000000",
@@ -120,7 +120,7 @@ def paint_error(pred, gt, limit=ERROR_LIMIT):
 
 
 def paint_residual(noisy, pred, limit=RESIDUAL_LIMIT):
-    """`residual_map` as a picture: mid-grey is 0, black and white are -+`limit` sqrt(DN).
+    """`residual_map` as a picture: mid-gray is 0, black and white are -+`limit` sqrt(DN).
 
     Returns
     -------
@@ -133,9 +133,9 @@ def _paint(values_01, name):
     return matplotlib.colormaps[name](np.clip(values_01, 0, 1), bytes=True)[..., :3]
 
 
-def plane_colours():
-    """The colours of R, Gr, Gb, B in plots, in this order."""
-    return [COLOURS[plane] for plane in PLANES]
+def plane_colors():
+    """The colors of R, Gr, Gb, B in plots, in this order."""
+    return [COLORS[plane] for plane in PLANES]
 
 
 def log_ticks(*axes, marks=(1, 2, 5)):

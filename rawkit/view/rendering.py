@@ -2,13 +2,12 @@
 
 The steps: subtract the black level, apply the exposure, multiply by the white
 balance, demosaic bilinearly, bend by a tone curve, round to 8 bits.  No
-sharpening, no colour matrix, no local contrast: what differs between two
+sharpening, no color matrix, no local contrast: what differs between two
 pictures differs in the data.  Bilinear demosaicing is the plainest method there
-is; it leaves colour fringes at sharp edges, in all images alike.
+is; it leaves color fringes at sharp edges, in all images alike.
 
 References
 ----------
-IEC 61966-2-1:1999 (the sRGB tone curve).
 Finlayson, Trezzi: "Shades of Gray and Colour Constancy", Color Imaging
 Conference 2004 (the white balance).
 """
@@ -17,7 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..bayer import PLANES, pack_bayer
+from ..bayer import PLANES, pack_bayer, to_srgb
 from ..binio import WHITE_LEVEL
 from ..score import normalized_l1
 
@@ -25,7 +24,7 @@ BLACK_LEVEL_10_BIT = 4096  # DN, where the competition's 10-bit sensors keep the
 BLOCK = 8  # pixels of a plane; statistics of block means barely feel the noise
 TONES = ("display", "linear")
 EDGE_LIMIT = 8  # of 255 a pixel; edges beyond it count no more
-WHITE = 250  # of 255; what is blown out in all colours shows nothing
+WHITE = 250  # of 255; what is blown out in all colors shows nothing
 
 
 class Rendering(namedtuple("Rendering", "black_level white_balance exposure tone plane")):
@@ -41,7 +40,7 @@ class Rendering(namedtuple("Rendering", "black_level white_balance exposure tone
     tone : str
         "display" (the sRGB curve) or "linear".
     plane : str or None
-        None for colour, or one of "R", "Gr", "Gb", "B": that plane alone, in grey.
+        None for color, or one of "R", "Gr", "Gb", "B": that plane alone, in gray.
     """
 
     __slots__ = ()
@@ -55,9 +54,9 @@ def estimate_rendering(bayer, tone="display", plane=None):
 
     - Black level: 4096 DN if the codes of red and blue are multiples of 64 (10 bits)
       and no block is clearly darker than that; else 0.
-    - White balance: "shades of grey", between grey world and brightest is white.
+    - White balance: "shades of gray", between gray world and brightest is white.
       Gains stay within 1-3, where those of real sensors lie, so that a red wall
-      does not turn grey.
+      does not turn gray.
     - Exposure: the median block reaches 45 % of white, or nearly the brightest 80 %,
       whichever takes less; 1 to 16.
 
@@ -96,9 +95,9 @@ def estimate_rendering(bayer, tone="display", plane=None):
 
     red, green_r, green_b, blue = np.maximum(blocks - black_level, 1e-3)
     green = (green_r + green_b) / 2
-    # blocks near white have lost their colour; if all have, nothing can be said
+    # blocks near white have lost their color; if all have, nothing can be said
     usable = blocks.max(0) < 0.9 * WHITE_LEVEL
-    norms = [np.mean(colour[usable] ** 6) if usable.any() else 1 for colour in (red, green, blue)]
+    norms = [np.mean(color[usable] ** 6) if usable.any() else 1 for color in (red, green, blue)]
     red_gain, blue_gain = (
         float(np.clip((norms[1] / norm) ** (1 / 6), 1, 3)) for norm in (norms[0], norms[2])
     )
@@ -135,35 +134,32 @@ def render(bayer, rendering=None, **changes):
 
     Examples
     --------
-    >>> grey = np.full((4, 4), 65535 // 5)
-    >>> render(grey, Rendering(0, (1, 1, 1), 5, "linear", None))[0, 0].tolist()
+    >>> gray = np.full((4, 4), 65535 // 5)
+    >>> render(gray, Rendering(0, (1, 1, 1), 5, "linear", None))[0, 0].tolist()
     [255, 255, 255]
     """
     bayer = check_bayer(bayer, "bayer")
     rendering = (rendering or estimate_rendering(bayer))._replace(**changes)
     black_level, white_balance, exposure, tone, plane = rendering
     if tone not in TONES:
-        raise ValueError("tone: found %r, expected one of %s" % (tone, ", ".join(TONES)))
+        raise ValueError(f"tone: found {tone!r}, expected one of {', '.join(TONES)}")
     if plane is not None and plane not in PLANES:
-        raise ValueError("plane: found %r, expected None or one of %s" % (plane, PLANES))
+        raise ValueError(f"plane: found {plane!r}, expected None or one of {PLANES}")
 
     light = (bayer.astype(np.float32) - black_level) * (exposure / (WHITE_LEVEL - black_level))
     if plane is None:
         rgb = demosaic(light) * np.array(white_balance, np.float32)
     else:
         gain = white_balance[(0, 1, 1, 2)[PLANES.index(plane)]]
-        grey = pack_bayer(light)[PLANES.index(plane)] * gain
-        rgb = np.repeat(np.repeat(grey, 2, 0), 2, 1)[..., None].repeat(3, 2)
-    rgb = np.clip(rgb, 0, 1)
-    if tone == "display":
-        rgb = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055)
-    return np.uint8(np.round(255 * rgb))
+        gray = pack_bayer(light)[PLANES.index(plane)] * gain
+        rgb = np.repeat(np.repeat(gray, 2, 0), 2, 1)[..., None].repeat(3, 2)
+    return to_srgb(rgb) if tone == "display" else np.uint8(np.rint(255 * np.clip(rgb, 0, 1)))
 
 
 def demosaic(bayer):
-    """Fill in the two colours that each pixel of an RGGB mosaic lacks.
+    """Fill in the two colors that each pixel of an RGGB mosaic lacks.
 
-    Bilinear: the mean of the 2 or 4 nearest pixels of that colour; measured
+    Bilinear: the mean of the 2 or 4 nearest pixels of that color; measured
     pixels stay as they are.  The border is mirrored, which keeps the pattern.
 
     Parameters
@@ -188,15 +184,15 @@ def demosaic(bayer):
     rows = padded[:, :, :-2] + padded[:, :, 2:]
     plus = rows[:, 1:-1] + padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1]
     corners = rows[:, :-2] + rows[:, 2:]
-    # at a missing site at most one of the two sums is of that colour, and never
-    # its own value; green has four direct neighbours, red and blue two or four
+    # at a missing site at most one of the two sums is of that color, and never
+    # its own value; green has four direct neighbors, red and blue two or four
     filled = sites + plus / np.array([2, 4, 2], bayer.dtype)[:, None, None]
     filled[0::2] += corners[0::2] / 4
     return filled.transpose(1, 2, 0)
 
 
 def texture(picture):
-    """How much there is to see at each pixel: the change of green to its neighbours, limited.
+    """How much there is to see at each pixel: the change of green to its neighbors, limited.
 
     Parameters
     ----------
@@ -254,29 +250,25 @@ def check_bayer(bayer, name):
         float image that lies within 0-1 and so is not in DN.
     """
     bayer = np.asarray(bayer)
-    found = "%s: found shape %s, dtype %s" % (name, bayer.shape, bayer.dtype)
+    found = f"{name}: found shape {bayer.shape}, dtype {bayer.dtype}"
     if bayer.ndim != 2 or bayer.shape[0] % 2 or bayer.shape[1] % 2 or bayer.size == 0:
-        raise ValueError("%s, expected one mosaic (H, W), H and W even" % found)
+        raise ValueError(f"{found}, expected one mosaic (H, W), H and W even")
     if bayer.dtype.kind not in "uif":
-        raise ValueError("%s, expected real numbers in DN" % found)
+        raise ValueError(f"{found}, expected real numbers in DN")
     if bayer.dtype.kind == "f":
         if not np.isfinite(bayer).all():
-            raise ValueError(
-                "%s with %d NaN or infinite values, expected finite DN"
-                % (found, np.count_nonzero(~np.isfinite(bayer)))
-            )
+            count = np.count_nonzero(~np.isfinite(bayer))
+            raise ValueError(f"{found} with {count} NaN or infinite values, expected finite DN")
         if 0 < np.abs(bayer).max() <= 1:
-            raise ValueError("%s within 0-1, expected DN: multiply by 65535" % found)
+            raise ValueError(f"{found} within 0-1, expected DN: multiply by 65535")
     return bayer
 
 
 def check_shapes(images):
     """Raise ValueError unless all images have one shape."""
-    shapes = [image.shape for image in images]
+    shapes = [str(image.shape) for image in images]
     if len(set(shapes)) > 1:
-        raise ValueError(
-            "found images of shapes %s, expected one shape" % ", ".join(map(str, shapes))
-        )
+        raise ValueError(f"found images of shapes {', '.join(shapes)}, expected one shape")
 
 
 def patch_error(pred, gt):

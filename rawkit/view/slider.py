@@ -48,7 +48,7 @@ class CompareSlider:
     notes : sequence of str, optional
         Shown behind the labels in the bar, e.g. the error.
     max_bytes : int or None
-        The largest HTML allowed; larger pictures are cropped around their centre
+        The largest HTML allowed; larger pictures are cropped around their center
         until they fit.  None: no limit, for what is not saved.
     key : str, optional
         Sliders of the same key take over each other's dividers, zoom and lens.
@@ -70,8 +70,8 @@ class CompareSlider:
         notes = [""] * len(pictures) if notes is None else list(notes)
         if not len(pictures) == len(labels) == len(notes):
             raise ValueError(
-                "found %d pictures, %d labels, %d notes, expected as many of each"
-                % (len(pictures), len(labels), len(notes))
+                f"found {len(pictures)} pictures, {len(labels)} labels, {len(notes)} notes, "
+                "expected as many of each"
             )
         self.labels, self.key = list(labels), key
         height, width = pictures[0].shape[:2]
@@ -93,21 +93,22 @@ class CompareSlider:
             # noise has no repetitions to search for: as small as the default, and faster
             Image.fromarray(picture).save(file, "png", compress_type=Z_RLE)
             label, note = html.escape(label), html.escape(note)
+            height, width = picture.shape[:2]
+            source = f"data:image/png;base64,{_base64(file.getvalue())}"
             cells.append(
-                '<td><img alt="%s" data-note="%s" width="%d" height="%d" onload="%s" '
-                'src="data:image/png;base64,%s"></td>'
-                % (label, note, picture.shape[1], picture.shape[0], WAKE, _base64(file.getvalue()))
+                f'<td><img alt="{label}" data-note="{note}" width="{width}" height="{height}" '
+                f'onload="{WAKE}" src="{source}"></td>'
             )
-            captions.append("<td>%s</td>" % " &middot; ".join(filter(None, [label, note])))
+            captions.append(f"<td>{' &middot; '.join(filter(None, [label, note]))}</td>")
         # the lens starts where there is most to see
         top, left, size = busiest_part(pictures[-1], LENS_PIXELS, 1)
-        data = ' data-lens="%d %d"' % (left + size // 2, top + size // 2)
+        data = f' data-lens="{left + size // 2} {top + size // 2}"'
         if self.key:
-            data += ' data-key="%s"' % html.escape(self.key)
+            data += f' data-key="{html.escape(self.key)}"'
+        rows = "<tr>" + "\n".join(cells) + "</tr>\n<tr>" + "".join(captions) + "</tr>"
         return (
-            '<div class="rawkit-compare"%s><style>%s</style>\n'
-            "<table><tr>%s</tr>\n<tr>%s</tr></table>\n<script>%s</script></div>"
-            % (data, _text("slider.css"), "\n".join(cells), "".join(captions), _text("slider.js"))
+            f'<div class="rawkit-compare"{data}><style>{_text("slider.css")}</style>\n'
+            f"<table>{rows}</table>\n<script>{_text('slider.js')}</script></div>"
         )
 
     @property
@@ -120,14 +121,14 @@ class CompareSlider:
         return self._html
 
     def __repr__(self):
-        return "CompareSlider(%s)" % " | ".join(self.labels)
+        return f"CompareSlider({' | '.join(self.labels)})"
 
 
 def compare(images, labels=None, rendering=None, gt=None, max_bytes=250000, key=None, **changes):
     """Compare mosaics of one scene under draggable dividers.
 
     All are rendered with the parameters estimated from the first, so that none
-    looks better by normalisation.
+    looks better by normalization.
 
     Parameters
     ----------
@@ -154,17 +155,17 @@ def compare(images, labels=None, rendering=None, gt=None, max_bytes=250000, key=
         For images of different shapes, not finite or not in DN.
     """
     if len(images) not in (2, 3):
-        raise ValueError("found %d images, expected 2 or 3 to compare" % len(images))
+        raise ValueError(f"found {len(images)} images, expected 2 or 3 to compare")
     labels = list(NAMES[: len(images)] if labels is None else labels)
-    names = ["image %d (%s)" % (i, label) for i, label in enumerate(labels)]
-    names += ["image %d" % i for i in range(len(names), len(images))]
-    images = [check_bayer(image, name) for image, name in zip(images, names)]
+    if len(labels) != len(images):
+        raise ValueError(f"found {len(images)} images, {len(labels)} labels, expected as many")
+    images = [check_bayer(image, f"image {i} ({labels[i]})") for i, image in enumerate(images)]
     if gt is None and len(images) == 3:
         gt = images[2]
     check_shapes(images + ([] if gt is None else [check_bayer(gt, "gt")]))
     notes = None
     if gt is not None:
-        notes = ["" if i is gt else "error %.2f" % patch_error(i, gt) for i in images]
+        notes = ["" if i is gt else f"error {patch_error(i, gt):.2f}" for i in images]
     rendering = (rendering or estimate_rendering(images[0]))._replace(**changes)
     return CompareSlider([render(i, rendering) for i in images], labels, notes, max_bytes, key)
 
@@ -172,21 +173,19 @@ def compare(images, labels=None, rendering=None, gt=None, max_bytes=250000, key=
 def _check_pictures(pictures):
     pictures = [np.asarray(picture) for picture in pictures]
     if len(pictures) not in (2, 3):
-        raise ValueError("found %d pictures, expected 2 or 3 to compare" % len(pictures))
+        raise ValueError(f"found {len(pictures)} pictures, expected 2 or 3 to compare")
     check_shapes(pictures)
     for i, picture in enumerate(pictures):
-        found = "picture %d: found shape %s, dtype %s" % (i, picture.shape, picture.dtype)
+        found = f"picture {i}: found shape {picture.shape}, dtype {picture.dtype}"
         if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < MIN_SIDE:
-            raise ValueError("%s, expected (H, W, 3) of at least %d pixels" % (found, MIN_SIDE))
+            raise ValueError(f"{found}, expected (H, W, 3) of at least {MIN_SIDE} pixels")
         if picture.dtype.kind == "f":
             if not (picture.min() >= 0 and picture.max() <= 1):  # also catches NaN
-                raise ValueError(
-                    "%s, values %g to %g, expected floats in 0-1"
-                    % (found, picture.min(), picture.max())
-                )
+                values = f"values {picture.min():g} to {picture.max():g}"
+                raise ValueError(f"{found}, {values}, expected floats in 0-1")
             pictures[i] = np.uint8(np.round(255 * picture))
         elif picture.dtype != np.uint8:
-            raise ValueError("%s, expected uint8 or floats in 0-1" % found)
+            raise ValueError(f"{found}, expected uint8 or floats in 0-1")
     return pictures
 
 

@@ -2,22 +2,17 @@
 
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
 
 from ..places import atomic_file
-from .explorer import widget_bundle
 from .slider import CompareSlider
-
-try:
-    import ipywidgets
-except ImportError:  # only the controls need it
-    ipywidgets = None
 
 FIT, PIXELS = "whole picture", "1 : 1"
 WIDTH, HEIGHT = 960, 640  # pixels of the screen that a picture takes
 
 
-class StrengthSlider:
+class StrengthSlider(ipywidgets.VBox):
     """Two developed pictures under a divider, and a slider that mixes them.
 
     What is shown is  before + strength (after - before)  in linear light, which is
@@ -45,65 +40,51 @@ class StrengthSlider:
     def __init__(self, before, after, tone):
         if before.shape != after.shape or before.ndim != 3:
             raise ValueError(
-                "found pictures of shape %s and %s, expected one shape (H, W, 3)"
-                % (before.shape, after.shape)
+                f"found pictures of shape {before.shape} and {after.shape}, expected one shape "
+                "(H, W, 3)"
             )
         self.before, self.after, self.tone = before, after, tone
         step = max(1, -(-before.shape[0] // HEIGHT), -(-before.shape[1] // WIDTH))
         self._whole = [_reduce(light, step) for light in (before, after)]
-        if ipywidgets is not None:
-            self._build()
-        self._show()
-
-    def __repr__(self):
-        words = "run the notebook" if ipywidgets else "install ipywidgets"
-        return "StrengthSlider of %d x %d pixels: %s to use it" % (
-            self.before.shape[1::-1] + (words,)
-        )
-
-    def _repr_mimebundle_(self, **options):
-        if ipywidgets is None:
-            return {"text/plain": repr(self), "text/html": self.slider._repr_html_()}
-        return widget_bundle(self.box, repr(self))
-
-    def _build(self):
-        def control(description, value):
-            return ipywidgets.FloatSlider(
-                value, min=0, max=1, step=0.05, description=description, continuous_update=False
-            )
-
-        self.strength = control("strength", 1.0)
-        self.size = ipywidgets.ToggleButtons(options=[FIT, PIXELS], value=FIT)
-        self.across, self.down = control("left-right", 0.5), control("up-down", 0.5)
-        self.output = ipywidgets.Output()
-        for widget in (self.strength, self.size, self.across, self.down):
-            widget.observe(lambda change: self._show(), "value")
+        self.strength = _fraction("strength", 1.0)
+        self.size = ipywidgets.ToggleButtons(options=[FIT, PIXELS])
+        self.across, self.down = _fraction("left-right", 0.5), _fraction("up-down", 0.5)
+        controls = {name: getattr(self, name) for name in "strength size across down".split()}
         rows = [self.strength, self.size], [self.across, self.down]
-        self.box = ipywidgets.VBox([ipywidgets.HBox(row) for row in rows] + [self.output])
+        super().__init__([ipywidgets.HBox(row) for row in rows])
+        self.children += (ipywidgets.interactive_output(self._show, controls),)
 
-    def _part(self):
+    def __repr__(self):  # what a page without a kernel shows
+        height, width = self.before.shape[:2]
+        return f"StrengthSlider of {width} x {height} pixels: run the notebook to use it"
+
+    def _part(self, size, across, down):
         """What to show of both: all of it made smaller, or a window of its pixels."""
-        if ipywidgets is None or self.size.value == FIT:
+        if size == FIT:
             return self._whole
         height, width = self.before.shape[:2]
-        top = int(self.down.value * max(height - HEIGHT, 0))
-        left = int(self.across.value * max(width - WIDTH, 0))
+        top, left = int(down * max(height - HEIGHT, 0)), int(across * max(width - WIDTH, 0))
         window = slice(top, top + HEIGHT), slice(left, left + WIDTH)
         return self.before[window], self.after[window]
 
-    def _show(self):
-        before, after = self._part()
-        strength = 1.0 if ipywidgets is None else self.strength.value
+    def _show(self, strength, size, across, down):
+        from IPython.display import display
+
+        before, after = self._part(size, across, down)
         mixed = before + np.float32(strength) * (after - before)
         self.slider = CompareSlider(
             [self.tone(before), self.tone(mixed)],
-            ["as recorded", "denoised, %d %%" % round(100 * strength)],
+            ["as recorded", f"denoised, {100 * strength:.0f} %"],
             max_bytes=None,
-            key="strength-%d" % id(self),
+            key=f"strength-{id(self)}",
         )
-        if ipywidgets is not None:
-            data = {"text/html": self.slider._repr_html_(), "text/plain": repr(self.slider)}
-            self.output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+        display(self.slider)
+
+
+def _fraction(description, value):
+    return ipywidgets.FloatSlider(
+        value, min=0, max=1, step=0.05, description=description, continuous_update=False
+    )
 
 
 def _reduce(light, step):
@@ -113,20 +94,20 @@ def _reduce(light, step):
     return cells.mean((1, 3))
 
 
+class Upload(ipywidgets.FileUpload):
+    """A button that takes a file from the reader's computer."""
+
+    def __repr__(self):  # what a page without a kernel shows
+        return "A button to upload your raw file: run the notebook to use it"
+
+
 def choose_upload():
-    """A button that takes a file from the reader's computer.
+    """Make the button for `keep_upload`.
 
     Returns
     -------
-    ipywidgets.FileUpload, or None without ipywidgets
+    ipywidgets.FileUpload
     """
-    if ipywidgets is None:
-        return None
-
-    class Upload(ipywidgets.FileUpload):
-        def __repr__(self):  # what a page without a kernel shows
-            return "A button to upload your raw file: run the notebook to use it"
-
     return Upload(description="your raw file")
 
 
@@ -142,13 +123,12 @@ def keep_upload(upload, folder):
     -------
     Path, or None if nothing was uploaded
     """
-    if not getattr(upload, "value", None):
+    if not upload.value:
         return None
-    value = upload.value
-    if isinstance(value, dict):  # ipywidgets 7
-        (name, found), *_ = value.items()
+    if isinstance(upload.value, dict):  # ipywidgets 7
+        name, found = next(iter(upload.value.items()))
     else:
-        found = value[0]
+        found = upload.value[0]
         name = found["name"]
     path = Path(folder) / Path(name).name
     with atomic_file(path) as file:

@@ -31,7 +31,7 @@ SEED = 2028
 bm3d = None  # the package, if it was asked for
 NETWORKS = (
     ("official baseline, same data", SHIPPED_BASELINE),
-    ("first release", SHIPPED.with_name("first_release.npz")),
+    ("first release", SHIPPED.with_name("first_release.safetensors")),
     ("shipped", SHIPPED),
 )
 

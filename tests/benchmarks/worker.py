@@ -2,6 +2,7 @@
 them, and prints their milliseconds as JSON."""
 
 import json
+import os
 import re
 import sys
 import time
@@ -73,7 +74,7 @@ def megengine_variant(variant, network):
     from rawkit.training.optimizer import FlatAdam
 
     stock = variant.startswith("stock")
-    conv.set_conv_path("native" if stock else "onednn")
+    os.environ["RAWKIT_CONV"] = "native" if stock else "onednn"
     kinds = (M.Conv2d, M.ConvTranspose2d, M.LeakyReLU) if stock else None
     conv2d, up, act = kinds or (conv.Conv2d, conv.ConvTranspose2d, conv.LeakyReLU)
 

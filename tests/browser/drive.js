@@ -95,7 +95,7 @@ async function dragSlider(slider) {
   }
 }
 
-// What one meets without a mouse: a finger that scrolls, paging keys, forced colours, 390 pixels.
+// What one meets without a mouse: a finger that scrolls, paging keys, forced colors, 390 pixels.
 async function driveDetails(slider) {
   const picture = slider.locator(".rawkit-picture");
   await picture.scrollIntoViewIfNeeded();

@@ -94,14 +94,14 @@ def how_it_works(weights):
     light = np.linspace(0, 16000, 100)  # DN
     for row, slope, intercept, before, after in zip(axes, *lines, noisy, pred):
         rendering = view.estimate_rendering(before)
-        colour = [view.render(bayer, rendering)[part, part] for bayer in (before, after)]
+        color = [view.render(bayer, rendering)[part, part] for bayer in (before, after)]
         green = [pack_bayer(bayer)[1, half, half].astype(float) for bayer in (before, after)]
         stable = [gat(plane, slope, intercept) for plane in green]
-        row[0].imshow(colour[0], interpolation="nearest")
+        row[0].imshow(color[0], interpolation="nearest")
         row[1].plot(light, np.sqrt(np.maximum(slope * light + intercept, 0)), color="#D55E00")
         row[2].imshow(stable[0], cmap="gray", interpolation="nearest")
         row[3].imshow(stable[0] - stable[1], cmap="gray", vmin=-4, vmax=4, interpolation="nearest")
-        row[4].imshow(colour[1], interpolation="nearest")
+        row[4].imshow(color[1], interpolation="nearest")
         for axis in row[[0, 2, 3, 4]]:
             axis.set_axis_off()
         row[1].set(box_aspect=1, xlim=(0, 16000), ylim=(0, 1500), anchor="C")
@@ -160,7 +160,7 @@ def explorer_frames(weights):
             raise ValueError("the browser reports %s" % report["faults"][0])
         names = [folder / (name + ".png") for name in report["shots"]]
         shots = [Image.open(str(name)).convert("RGB") for name in names]
-    # the line of colour bars, and wider captions, change the size
+    # the line of color bars, and wider captions, change the size
     size = max(shot.width for shot in shots), max(shot.height for shot in shots)
     frames = [Image.new("RGB", size, "white") for _ in shots]
     for frame, shot in zip(frames, shots):

@@ -1,32 +1,27 @@
-"""The photograph that comes with the suite: our own scene, through our own sensor model.
-
-    python -m rawkit.photo.sample data/photo/sample.dng
+"""A photograph whose truth is known: our own scene, through our own sensor model.
 
 It has what is hard: deep shadow, a lamp that is blown out, fine texture, print; its
 mosaic begins with green and has a masked border of odd width.
 """
 
-import sys
-
 import numpy as np
 
-from ..synth import Sensor, expose, plane_noise, scene_rng
-from ..synth.optics import blur, to_mosaic
-from ..synth.procedural import procedural_scene
-from . import tags
-from .dng import SRGB_TO_XYZ, write_dng
-from .frame import Photo
+from rawkit.photo import Metadata, Photo, tags
+from rawkit.photo.dng import SRGB_TO_XYZ
+from rawkit.synth import Sensor, expose, plane_noise, scene_rng
+from rawkit.synth.optics import blur, to_mosaic
+from rawkit.synth.procedural import procedural_scene
 
 HEIGHT, WIDTH, BORDER = 960, 1280, 7  # pixels; the border is masked, top and left
 BITS, BLACK, STEP = 14, 512, 4  # codes; a code is 4 DN
 SENSOR = Sensor(BITS, BLACK * STEP, (2**BITS - 1) * STEP, 30.0, 90.0, 0.0, np.ones(4), 1e-5)
-# how much of each linear sRGB colour the made-up camera's red, green and blue see
+# how much of each linear sRGB color the made-up camera's red, green and blue see
 FILTERS = np.array([[0.72, 0.24, 0.04], [0.10, 0.78, 0.12], [0.03, 0.22, 0.75]])
 NEUTRAL = np.array([0.52, 1.0, 0.66])  # how it sees a neutral surface
 
 
-def sample_scene():
-    """Things on a table under a lamp, as the made-up camera's colours see them.
+def synthetic_scene():
+    """Things on a table under a lamp, as the made-up camera's colors see them.
 
     Returns
     -------
@@ -42,7 +37,7 @@ def sample_scene():
     return (blur(rgb.astype(np.float32), 0.7) @ (FILTERS.T * NEUTRAL)).astype(np.float32)
 
 
-def make_sample():
+def make_synthetic():
     """Photograph the scene.
 
     Returns
@@ -53,7 +48,7 @@ def make_sample():
         The expectation of the active area over many shots, hot pixels included.
     """
     rng = scene_rng("test", 14, 8)
-    padded = np.pad(sample_scene(), ((0, 0), (1, 1), (0, 0)), mode="reflect")  # red comes first
+    padded = np.pad(synthetic_scene(), ((0, 0), (1, 1), (0, 0)), mode="reflect")  # red comes first
     seen, gt = expose(to_mosaic(padded), SENSOR, rng)
     height, width = BORDER + HEIGHT, BORDER + WIDTH
     dark = np.zeros((height + height % 2, width + width % 2), np.float32)
@@ -78,15 +73,12 @@ def make_sample():
         orientation=1,
         make="rawkit",
         model="made-up camera",
-        exif={"iso": 6400, "exposure_time": 1 / 30, "f_number": 2.8, "focal_length": 35.0},
+        metadata=Metadata(
+            {"Exif.Image.Make": "rawkit", "Exif.Photo.ISOSpeedRatings": "6400"}, {}, ""
+        ),
         tags={
             tags.NOISE_PROFILE: (12, 2, tuple(profile.ravel())),
-            33432: (tags.ASCII, 0, "MIT licence, like the rest of the suite"),
         },
         noise_profile=profile,
         notes=(),
     ), gt
-
-
-if __name__ == "__main__":
-    print(write_dng(sys.argv[1], make_sample()[0]))

@@ -1,0 +1,153 @@
+"""The commands, a function each; what a command needs is imported when it runs."""
+
+import sys
+
+from .denoise import denoise, is_photo_file
+
+# what `train` lets one choose; a release has its own
+STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
+
+
+def info(args):
+    """Say what a .bin file, a raw file or a dataset's folder holds."""
+    from ..binio import open_pairs, open_patches
+    from ..places import GT_OF, NAMES
+
+    if is_photo_file(args.path):
+        from ..photo import describe, read_photo
+
+        print("\n  ".join([str(args.path), *describe(read_photo(args.path))]))
+        return
+    paths = [args.path]
+    if args.path.is_dir():
+        paths = [args.path / name for name in NAMES if (args.path / name).is_file()]
+    if not paths:
+        raise FileNotFoundError(
+            f"{args.path}: found no file with a competition name, expected {' or '.join(NAMES)}"
+        )
+    opened = {path.name: open_patches(path) for path in paths}
+    for name, patches in opened.items():
+        count, height, width = patches.shape
+        print(f"{name}: {count} patches of {height} x {width} uint16, {count / 8:.1f} MiB")
+        sample = patches[:: max(1, count // 64)]  # a gigabyte need not be read
+        values = f"min {sample.min()}, mean {sample.mean():.1f}, max {sample.max()} DN"
+        print(f"  sampled {len(sample)} patches: {values}")
+    for noisy, gt in GT_OF.items():
+        if noisy in opened and gt in opened:
+            open_pairs(args.path, noisy)  # names a difference in number
+
+
+def score(args):
+    """Print the competition's score of a prediction."""
+    from ..binio import open_patches
+    from ..places import GT_OF
+    from ..score import megcup_score
+
+    if args.gt.name in GT_OF or args.pred.name in GT_OF.values():
+        print(
+            f"rawkit score: warning: {args.pred} against {args.gt}: found names in another order, "
+            f"expected a prediction, then the ground truth, like {' or '.join(GT_OF.values())}",
+            file=sys.stderr,
+        )
+    pred, gt = open_patches(args.pred), open_patches(args.gt)
+    if len(pred) != len(gt):
+        raise ValueError(
+            f"{args.pred}: found {len(pred)} patches, expected {len(gt)} as in {args.gt}"
+        )
+    try:
+        value = megcup_score(pred, gt)
+    except ValueError as error:
+        raise ValueError(f"{args.pred} against {args.gt}: {error}") from None
+    print(f"{len(pred)} patches of {args.pred}, against the ground truth {args.gt}")
+    print(f"score {value:.4f}")
+
+
+def check(args):
+    """Say whether a file can be the answer to a test input."""
+    from .submission import check_submission
+
+    warnings = check_submission(args.result, args.noisy)
+    for warning in warnings:
+        print(f"rawkit check: warning: {args.result}: {warning}", file=sys.stderr)
+    but = ", in form: see the warning" if warnings else ""
+    print(f"{args.result}: a valid answer to {args.noisy}{but}")
+
+
+def synth(args):
+    """Write a synthetic dataset."""
+    from tqdm import tqdm
+
+    from ..synth import write_dataset
+
+    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar:
+        paths = write_dataset(
+            args.folder,
+            args.train,
+            args.test,
+            args.seed,
+            overwrite=args.overwrite,
+            workers=args.workers,
+            preset=args.preset,
+            photos=args.photos,
+            train_split=args.train_split,
+            test_split=args.test_split,
+            progress=lambda done, total: bar.update(),
+        )
+    print(*paths, sep="\n")
+
+
+def train(args):
+    """Train a network on synthetic data."""
+    from ..places import outputs_folder, show_path
+    from ..training.release import pretrain, pretrain_release
+
+    folder = args.folder or outputs_folder() / "pretrain"
+    chosen = {name: getattr(args, name) for name in STAGES if getattr(args, name) is not None}
+    if args.network != "release":
+        path, history = pretrain(args.network, folder, scenes=args.scenes, **chosen)
+    elif chosen:
+        raise ValueError(f"release: found {', '.join(chosen)}, which its stages fix")
+    else:
+        path, history = pretrain_release(folder, args.scenes)
+    print(f"{show_path(path)}: validation score {history.scores[-1][1]:.3f}")
+    weights = show_path(outputs_folder() / "weights")
+    print(f"to hand it in, copy it to {weights}, where notebook 05 looks")
+
+
+def notebooks(args):
+    """Run the notebooks and make the pages."""
+    from ..places import check_folder, find_dataset, outputs_folder, show_path
+    from . import doctor
+
+    # a typo is said at once, and costs no page of an earlier run
+    find_dataset()
+    doctor.check_settings()
+    doctor.check_photo()
+    check_folder(outputs_folder())
+    from .pages import run_notebooks
+
+    pages = run_notebooks(args.names, args.save)
+    result = outputs_folder() / "submit" / "result.bin"
+    if result.is_file() and any("submission" in page.stem for page in pages):
+        print(f"The submission: {show_path(result)}")
+
+
+def doctor(args):
+    """Say what is installed, found and usable, and what to do about the rest."""
+    from .doctor import report
+
+    faults = report()
+    if faults:
+        raise ValueError(f"found things to mend: {faults}, see the lines with FIX")
+
+
+COMMANDS = {
+    "info": info,
+    "score": score,
+    "denoise": denoise,
+    "check": check,
+    "synth": synth,
+    "train": train,
+    "notebooks": notebooks,
+    "doctor": doctor,
+}

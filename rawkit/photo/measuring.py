@@ -1,0 +1,280 @@
+"""The noise of a whole frame: one line for all its tiles, and where it differs from that.
+
+A line is fitted to the frame as a whole.  Then the noise of many small blocks is held against
+it, color by color and region by region.  Red and blue get a line of their own, and regions a
+factor, where the differences stand out of their own uncertainty; the two greens never differ.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from scipy.ndimage import median_filter, zoom
+
+from ..bayer import pack_bayer
+from ..noise import NoiseLine, estimate_blind
+from ..noise.bands import split_bands
+from .clipping import find_clip, flatten
+from .frame import FULL_SCALE, levels, to_rggb
+
+CROPS, CROP = 6, 256  # so many down and across, of so many pixels: enough for a per cent
+REGIONS, REGION = 8, 192  # the same, for what differs over the frame
+LEAST = 48  # pixels; what a blind estimate needs
+MID_GREY = 0.18  # of the light at which a pixel is full
+FLAT = 1.6  # of the high band's variance: more in the low one is texture
+LOW = 0.25  # the quantile of blocks that is taken: texture only adds
+FEW = 12  # blocks; from fewer nothing is concluded
+WHITE_LOW = 0.84  # that quantile over the variance, measured on white noise without texture
+COLORS_APART = np.log(1.4)  # of the variance; less is left to the network
+REGIONS_APART = np.log(1.6)  # of the variance, least to noisiest tenth of the regions
+SURE = 4.0  # standard errors
+TRUSTED = 0.35  # of the logarithm of the variance: blocks and line agree
+
+FrameNoise = namedtuple("FrameNoise", "line factor flat")
+FrameNoise.__doc__ = """The noise of a frame in DN.
+
+Attributes
+----------
+line : NoiseLine of arrays, shape (4,)
+    Of the planes R, Gr, Gb, B; often four times the same.
+factor : ndarray, shape (rows, columns), or None
+    What the variance is multiplied by in each region of an even grid; None: nowhere.
+flat : float
+    Deviation of the noise in flat blocks over the line's; near 1 where noise is white.  Above,
+    a camera has reduced noise or compressed and the line lies too low, or nothing is flat.
+"""
+
+
+def sample_crops(rggb, count=CROPS, size=CROP):
+    """Parts spread evenly over a frame; the whole frame where that is less.
+
+    Parameters
+    ----------
+    rggb : array, shape (H, W), float32, DN; H and W even
+    count : int
+        How many down, and across.
+    size : int
+        Their side, pixels.
+
+    Returns
+    -------
+    ndarray, shape (n, h, w); a copy, or a view of a small frame
+    """
+    height, width = rggb.shape
+    if height * width <= (count * size) ** 2:
+        return rggb[None]
+    size = min(size, height, width)
+    down, across = (
+        np.unique(np.linspace(0, (n - size) // 2, count).astype(int)) * 2 for n in rggb.shape
+    )
+    return np.stack([rggb[y : y + size, x : x + size] for y in down for x in across])
+
+
+def estimate_frame(rggb):
+    """Fit one variance line to a whole frame.
+
+    The parts of `sample_crops` are estimated as one tall mosaic, so that every block of
+    the frame has its say in one robust fit.
+
+    Parameters
+    ----------
+    rggb : array, shape (H, W), float32, DN; H and W even, at least 48
+
+    Returns
+    -------
+    NoiseLine of shape ()
+
+    Raises
+    ------
+    ValueError
+        If the frame is too small, or tells nothing of its noise.
+    """
+    if min(rggb.shape) < LEAST:
+        raise ValueError(
+            "found a frame of {} x {} pixels, expected at least {}".format(*rggb.shape, LEAST)
+        )
+    crops = sample_crops(rggb)
+    line = estimate_blind(crops.reshape(-1, crops.shape[-1]))
+    if not np.isfinite(line).all():
+        raise ValueError(
+            "no noise estimate was possible (one value, or clipped all over), expected a photograph"
+        )
+    return line
+
+
+def measure_photo(photo):
+    """Measure the noise of a photograph.
+
+    Parameters
+    ----------
+    photo : Photo
+
+    Returns
+    -------
+    rggb : ndarray, shape (H, W), float32, DN
+        The frame as `to_rggb` gives it; the highest clip that was found is white.
+    noise : FrameNoise
+
+    Raises
+    ------
+    ValueError
+        As `estimate_frame`.
+    """
+    rggb = to_rggb(flatten(photo, find_clip(photo)))
+    return rggb, measure_mosaic(rggb)
+
+
+def measure_mosaic(rggb):
+    """As `measure_photo`, of a mosaic in DN."""
+    line = estimate_frame(rggb)
+    plain = NoiseLine(*(np.full(4, float(x)) for x in line))
+    ratios = _region_ratios(rggb, line)
+    known = np.isfinite(ratios).any()
+    flat = float(np.exp(np.nanmedian(ratios) / 2)) if known else 1.0
+    return FrameNoise(_apart(rggb, plain, ratios), _factor(ratios), flat)
+
+
+def plain_noise(noise):
+    """The treatment without doubt: one line for all colors, everywhere."""
+    line = NoiseLine(*(np.full(4, np.median(x)) for x in noise.line))
+    return noise._replace(line=line, factor=None)
+
+
+def strengthen(noise, strength):
+    """The noise as if its deviation were `strength` times as large."""
+    return noise._replace(line=NoiseLine(*(x * strength**2 for x in noise.line)))
+
+
+def _region_ratios(rggb, line):
+    """The logarithm of the noise's variance over the line's, in each region and color.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns, 3)
+        R, G, B; NaN where nothing is flat.
+    """
+    rows, columns = (int(np.clip(n // REGION, 1, REGIONS)) for n in rggb.shape)
+    size = [min(REGION, n // 2 * 2) for n in rggb.shape]
+    starts = [  # in the middle of even cells
+        ((np.arange(count) + 0.5) * n / count - s / 2).astype(int) // 2 * 2
+        for n, s, count in zip(rggb.shape, size, (rows, columns))
+    ]
+    crops = np.stack([rggb[y : y + size[0], x : x + size[1]] for y in starts[0] for x in starts[1]])
+    band = split_bands(crops)[0]
+    mean, high, low, sure = (x.reshape(len(crops), 4, -1) for x in band)
+    expected = np.maximum(float(line.shot_noise) * mean + float(line.intercept), 1e-6)
+    flat = (sure > 0.5) & (high > 0) & (low < FLAT * high)
+    share = high / expected
+    ratios = np.full((len(crops), 3), np.nan)
+    for i, region in enumerate(share):
+        for color, planes in enumerate(([0], [1, 2], [3])):
+            blocks = region[planes][flat[i, planes]]
+            if blocks.size >= FEW:
+                ratios[i, color] = np.log(max(np.quantile(blocks, LOW), 1e-6) / WHITE_LOW)
+    return ratios.reshape(rows, columns, 3)
+
+
+def _apart(rggb, line, ratios):
+    """Lines of red, green and blue of their own, where all regions together say so."""
+    apart = {}
+    for color in (0, 2):
+        difference = (ratios[..., color] - ratios[..., 1]).ravel()
+        difference = difference[np.isfinite(difference)]
+        if difference.size < 4:
+            continue
+        middle = np.median(difference)
+        error = 1.25 * _deviation(difference - middle) / difference.size**0.5
+        if abs(middle) > max(COLORS_APART, SURE * error):
+            apart[color] = middle
+    if not apart:
+        return line
+    level = np.nanmedian(ratios, axis=(0, 1))
+    overall = np.median(level[np.isfinite(level)])
+    green = level[1] - (overall if abs(overall) > TRUSTED else 0.0)
+    own = NoiseLine(*(x * np.exp(green) for x in line))  # the greens share one line
+    for color, plane in ((0, 0), (2, 3)):
+        new = _own_line(rggb, plane, line, green + apart.get(color, 0.0))
+        for x, value in zip(own, new):
+            x[plane] = value
+    return own
+
+
+def _deviation(x):
+    """The standard deviation of values around 0, from their median size."""
+    return 1.4826 * np.median(np.abs(x))
+
+
+def _own_line(rggb, plane, line, ratio):
+    """The line of one plane: its own shape, and at its median the level that was found."""
+    crops = pack_bayer(sample_crops(rggb))[:, plane]
+    tall = crops.reshape(-1, crops.shape[-1])
+    tall = tall[: len(tall) // 2 * 2, : tall.shape[1] // 2 * 2]
+    middle = float(np.median(tall))
+    level = max(float(line.shot_noise[plane] * middle + line.intercept[plane]), 1e-6)
+    shape = estimate_blind(tall) if min(tall.shape) >= LEAST else None
+    if shape is None or not np.isfinite(shape).all():
+        shape = NoiseLine(line.shot_noise[plane], line.intercept[plane])
+    at = max(float(shape.shot_noise * middle + shape.intercept), 1e-6)
+    return [float(x) * level * np.exp(ratio) / at for x in shape]
+
+
+def _factor(ratios):
+    """The map of factors on the variance, where regions clearly differ, or None.
+
+    What light and gain do to noise they do to all colors; texture and compression do not.
+    """
+    if min(ratios.shape[:2]) < 2 or not np.isfinite(ratios).any(axis=(0, 1)).all():
+        return None
+    centered = ratios - np.nanmedian(ratios, axis=(0, 1))
+    votes = np.isfinite(centered).sum(2)
+    if (votes > 1).mean() < 0.5:
+        return None
+    level = np.where(votes > 0, np.nansum(centered, 2) / np.maximum(votes, 1), 0.0)
+    disagree = (centered - level[..., None])[np.isfinite(centered) & (votes > 1)[..., None]]
+    smooth = median_filter(level, 3, mode="nearest")
+    spread = np.subtract(*np.quantile(smooth, [0.95, 0.05]))
+    if spread < max(REGIONS_APART, SURE * _deviation(disagree)):
+        return None
+    overall = np.nanmedian(ratios)
+    return np.exp(smooth + (overall if abs(overall) < TRUSTED else 0.0))
+
+
+def factor_at(factor, shape):
+    """The map of factors for each pixel of packed planes: ndarray, shape `shape`, float32."""
+    return zoom(
+        factor.astype(np.float32),
+        [n / m for n, m in zip(shape, factor.shape)],
+        order=1,
+        mode="nearest",
+        grid_mode=True,
+    )
+
+
+def deviation_in_codes(photo, line, light):
+    """The noise's standard deviation, codes, at a light from 0 (black) to 1 (white): float.
+
+    `photo` and `line` as in `noise_in_codes`.
+    """
+    (a, b), span = noise_in_codes(photo, line)
+    return float(np.mean(span * np.sqrt(np.maximum(a * light + b, 0))))
+
+
+def noise_in_codes(photo, line):
+    """A noise line in the file's own terms.
+
+    Parameters
+    ----------
+    photo : Photo
+    line : NoiseLine, as `measure_photo` gives it
+
+    Returns
+    -------
+    profile : tuple (a, b)
+        As DNG's NoiseProfile: variance = a x + b, x in 0-1 from black to white; the mean
+        of all planes.
+    span : float, codes from black to white
+    """
+    offset = levels(photo)[1]
+    span = FULL_SCALE - offset
+    shot_noise, intercept = (float(np.mean(x)) for x in line)
+    b = (intercept + shot_noise * offset) / span**2
+    return (shot_noise / span, b), photo.white_level - photo.black_level.mean()

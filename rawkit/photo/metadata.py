@@ -1,0 +1,134 @@
+"""What a raw file says of a shot - exposure, lens, date, place, words - and its way into a copy.
+
+Exiv2 reads and writes it: Exif, the makers' own notes, XMP and IPTC.  What a raw converter
+needs to develop the pixels is not here but in `rawkit.photo.tags`.
+
+References
+----------
+CIPA DC-008: "Exchangeable image file format for digital still cameras", version 2.32, 2019.
+"""
+
+from collections import namedtuple
+from fractions import Fraction
+
+import pyexiv2
+
+pyexiv2.set_log_level(4)  # it has remarks on most makers' own tags
+
+Metadata = namedtuple("Metadata", "exif iptc xmp")
+Metadata.__doc__ = """All in Exiv2's own words.
+
+Attributes
+----------
+exif, iptc : dict of str to str (or list of str)
+xmp : str
+    The packet, XML; empty if there is none.
+"""
+NONE = Metadata({}, {}, "")
+
+# of the image's own directory; all else there says how pixels are stored
+_IMAGE = (
+    "Make Model ImageDescription Artist Copyright DateTime HostComputer Rating RatingPercent "
+    "XPTitle XPComment XPAuthor XPKeywords XPSubject CameraSerialNumber LensInfo TimeZoneOffset"
+)
+# exposure tags may stand there too (ISO 12234-2)
+_EXPOSURE = (
+    "ExposureTime FNumber ISOSpeedRatings ExposureProgram DateTimeOriginal ShutterSpeedValue "
+    "ApertureValue ExposureBiasValue MeteringMode Flash FocalLength"
+)
+KEPT = {f"Exif.Image.{name}" for name in (_IMAGE + " " + _EXPOSURE).split()}
+# directories of other pictures in the file, such as previews
+_OTHERS = ("Image", "Thumbnail", "SubImage", "SubThumb", "Preview", "PanasonicRaw")
+EXPOSURE = {"iso": "ISOSpeedRatings", "exposure_time": "ExposureTime", "f_number": "FNumber"}
+
+
+def read_metadata(path):
+    """Read a file's metadata; what cannot be read is left out.
+
+    Text may be UTF-8 or, failing that, is taken for Latin-1, in which any bytes are text.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Metadata
+    """
+    try:
+        image = pyexiv2.Image(str(path))
+    except RuntimeError:  # no kind of file that Exiv2 knows, or a damaged one
+        return NONE
+    try:
+        return Metadata(_read(image.read_exif), _read(image.read_iptc), image.read_raw_xmp())
+    except (RuntimeError, UnicodeError):
+        return NONE
+    finally:
+        image.close()
+
+
+def _read(read):
+    try:
+        return read()
+    except UnicodeDecodeError:
+        return read(encoding="iso-8859-1")
+
+
+def write_metadata(dng, metadata):
+    """Put metadata into a DNG file.
+
+    Parameters
+    ----------
+    dng : bytes
+    metadata : Metadata
+        Of another file: what tells how its pixels were stored stays out.
+
+    Returns
+    -------
+    dng : bytes
+    lost : list of str
+        What could not be written.
+    """
+    image, lost = pyexiv2.ImageData(dng), []
+    try:
+        for write, what in (
+            (lambda: image.modify_exif(portable(metadata.exif)), "Exif"),
+            (lambda: image.modify_iptc(metadata.iptc), "IPTC"),
+            (lambda: image.modify_raw_xmp(metadata.xmp), "XMP"),
+        ):
+            try:
+                write()
+            except (RuntimeError, UnicodeError):
+                lost.append(what)
+        return image.get_bytes(), lost
+    finally:
+        image.close()
+
+
+def portable(exif):
+    """The part of a file's Exif that is true of a copy, too: a dict."""
+    return {
+        key: value
+        for key, value in exif.items()
+        if key in KEPT or not key.split(".")[1].startswith(_OTHERS)
+    }
+
+
+def exposure(metadata):
+    """The exposure as numbers, as far as it is known.
+
+    Returns
+    -------
+    dict of "iso", "exposure_time" (s), "f_number" to float
+    """
+    found = {}
+    for name, key in EXPOSURE.items():
+        exif = metadata.exif
+        value = exif.get(f"Exif.Photo.{key}") or exif.get(f"Exif.Image.{key}")
+        try:
+            number = float(Fraction(value.split()[0]))
+        except (ValueError, IndexError, ZeroDivisionError, AttributeError):
+            continue
+        if number > 0:
+            found[name] = number
+    return found

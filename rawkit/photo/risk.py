@@ -1,0 +1,88 @@
+"""How much of what a network takes away is noise: asked of the frame itself, without its truth.
+
+Stein's estimate of the risk of  y + a (f(y) - y)  is  a^2 A - 2 a k (1 - D) + const, in units of
+the noise's variance, with A the mean square of what is taken away, D the mean derivative of f
+and k the noise's true variance over the one that is believed in; it is least at a = k (1 - D) / A.
+Where a network takes fine texture for noise, A is large and the share a falls.
+
+References
+----------
+Stein: "Estimation of the mean of a multivariate normal distribution", Annals of Statistics 1981.
+Ramani, Blu, Unser: "Monte-Carlo SURE: a black-box optimization of regularization parameters for
+general denoising algorithms", IEEE Trans. Image Processing 2008 (D by one random change).
+"""
+
+import numpy as np
+
+from ..bayer import pack_bayer, unpack_bayer
+from .frame import FULL_SCALE, levels
+from .measuring import MID_GREY, factor_at, sample_crops
+from .tiles import denoise_mosaic
+
+CROPS, CROP = 3, 256  # so many down and across, of so many pixels, are asked
+CHANGE = 0.1  # deviations of the noise
+TOLERANCE = 0.85  # shares above are taken for 1: the noise itself is known to a few per cent
+NEAR_CLIP = 0.98  # of white; what is clipped has no derivative
+MOST = 16.0  # times the variance that a file's own profile may claim
+
+
+def choose_share(model, photo, rggb, noise):
+    """The share of a network's answer that a frame bears, color by color.
+
+    Parameters
+    ----------
+    model : a network of `rawkit.nn`
+    photo : Photo
+        Whose own noise profile, if it has one, may say that there is more noise.
+    rggb : array, shape (H, W), float32, DN
+    noise : FrameNoise
+
+    Returns
+    -------
+    ndarray, shape (4,), 0-1
+        Of the planes R, Gr, Gb, B; both greens share one.
+    """
+    crops = sample_crops(rggb, CROPS, CROP)
+    # regions of a map are gone in a crop: the noise here is that of the line
+    whole = noise._replace(factor=None)
+    if noise.factor is not None:
+        near = factor_at(noise.factor, [n // 2 for n in rggb.shape])
+        near = np.repeat(np.repeat(near, 2, 0), 2, 1)
+        factors = sample_crops(near, CROPS, CROP).mean((1, 2))
+    else:
+        factors = np.ones(len(crops))
+    sums = np.zeros((3, 4))
+    for crop, factor in zip(crops, factors):
+        here = whole._replace(line=type(noise.line)(*(x * factor for x in noise.line)))
+        sums += _sums(model, crop, here)
+    sums[:, 1:3] = sums[:, 1:3].mean(1, keepdims=True)
+    size, derivative, count = sums
+    count = np.maximum(count, 1)
+    share = (1 - derivative / count) / np.maximum(size / count, 1e-6)
+    return np.clip(_claimed(photo, noise) * share / TOLERANCE, 0, 1)
+
+
+def _sums(model, crop, noise):
+    """Sums over a crop's usable pixels, color by color: A, D and their number; shape (3, 4)."""
+    clean = denoise_mosaic(model, crop, noise)
+    slope, intercept = (np.reshape(x, (4, 1, 1)).astype(np.float32) for x in noise.line)
+    deviation = np.sqrt(np.maximum(slope * pack_bayer(clean) + intercept, 1.0))
+    signs = np.random.default_rng(0).choice(np.float32([-1, 1]), deviation.shape)
+    changed = crop + unpack_bayer(np.float32(CHANGE) * signs * deviation)
+    moved = pack_bayer(denoise_mosaic(model, changed, noise) - clean)
+    taken = pack_bayer(clean - crop) / deviation
+    usable = pack_bayer(crop) < NEAR_CLIP * FULL_SCALE
+    values = np.square(taken), signs * moved / (CHANGE * deviation), np.ones_like(taken)
+    return np.array([(x * usable).sum((1, 2), dtype=np.float64) for x in values])
+
+
+def _claimed(photo, noise):
+    """The variance that the file claims over the measured one, on mid grey; 1 to MOST."""
+    if photo.noise_profile is None:
+        return 1.0
+    a, b = photo.noise_profile.mean(0)
+    offset = levels(photo)[1]
+    span = FULL_SCALE - offset
+    slope, intercept = (float(np.mean(x)) for x in noise.line)
+    measured = slope * (offset + MID_GREY * span) + intercept
+    return float(np.clip((a * MID_GREY + b) * span**2 / max(measured, 1e-6), 1, MOST))

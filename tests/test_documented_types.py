@@ -1,0 +1,89 @@
+"""Every public function takes what its documentation says: of paths, text as well as Path."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rawkit.binio import open_pairs
+from rawkit.nn import (
+    SHIPPED_BASELINE,
+    Baseline,
+    denoise,
+    has_test_gt,
+    import_network,
+    load_model,
+    open_scoring_pairs,
+    predict,
+    save_model,
+    score_held_out,
+    score_networks,
+    score_table,
+    sha256,
+)
+from rawkit.nn.tensor_files import load_arrays, save_arrays
+from rawkit.places import ROOT
+from rawkit.synth import MIXED, PRESETS, clean_patches
+from rawkit.training import PairBatches, SyntheticBatches, release, train, write_log
+from rawkit.training.release import pretrain, pretrain_release
+
+DATA = ROOT / "data"
+
+
+@pytest.fixture(params=[str, Path])
+def kind(request):
+    return request.param
+
+
+def test_paths_of_data_may_be_text(kind):
+    model, folder = Baseline(), kind(DATA)
+    noisy, gt = open_scoring_pairs(folder, limit=2)
+    assert len(noisy) == len(gt) == 2 and has_test_gt(folder)
+    assert len(score_table(model, folder, limit=2)) == 2
+    assert len(score_held_out(model, folder, limit=1, self_ensemble=False)) == 1
+    assert len(score_networks({"new": model}, folder, limit=1)) == 2
+    assert score_held_out(model, kind(DATA / "weights")) is None
+    assert len(open_scoring_pairs(folder, limit=None)[0]) == 16
+
+
+def test_paths_of_weights_may_be_text(kind, tmp_path):
+    path, code = kind(tmp_path / "w.safetensors"), kind(tmp_path / "own.py")
+    assert load_model(kind(SHIPPED_BASELINE))[1]["network"] == "Baseline"
+    assert save_model(path, Baseline()) == sha256(path)
+    Path(code).write_text("from rawkit.nn import Baseline\nclass Own(Baseline):\n    pass\n")
+    save_model(path, import_network(code, "Own")(), definition=code)
+    assert type(load_model(path, run_code=True)[0]).__name__ == "Own"
+    save_arrays(path, {"x": np.ones(2)}, {})
+    assert list(load_arrays(path)[0]) == ["x"]
+
+
+def test_paths_of_a_training_may_be_text(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "VALIDATION_PATCHES", 1)
+    monkeypatch.setattr(release, "RELEASE", ({"steps": 1, "crop": 48},))
+    pairs = open_pairs(kind(DATA))
+    history = train(Baseline(), PairBatches(*pairs, 2, 16), 1, checkpoint=kind(tmp_path / "c"))
+    write_log(kind(tmp_path / "log.csv"), history)
+    options = {"steps": 1, "scenes": 3, "crop": 48, "data": kind(tmp_path)}
+    path, _ = pretrain("Baseline", kind(tmp_path / "one"), **options)
+    pretrain("Baseline", kind(tmp_path / "two"), start=kind(path), **options)
+    pretrain_release(kind(tmp_path), scenes=3)
+
+
+def test_arrays_may_be_of_any_real_type(patches):
+    model, expected = Baseline(), None
+    for dtype in ("uint16", "int64", "float32", "float64"):
+        found = predict(model, patches[:, :16, :16].astype(dtype))
+        expected = found if expected is None else expected
+        np.testing.assert_array_equal(found, expected)
+    assert denoise(model, patches[:1], batch_size=3, truncate=True).dtype == np.uint16
+
+
+@pytest.mark.parametrize("recipes", [(MIXED,), [MIXED, PRESETS["soft"]]])
+def test_batches_take_any_sequence_of_recipes(recipes):
+    scenes = clean_patches(2, seed=3, workers=1)
+    assert len(next(SyntheticBatches(scenes, 2, 48, recipes=recipes))) == 3
+
+
+@pytest.mark.parametrize("crop, side", [(None, 256), (16, 16)])
+def test_whole_patches_need_no_crop(crop, side):
+    assert next(PairBatches(*open_pairs(DATA), 1, crop=crop))[0].shape == (1, 1, side, side)
