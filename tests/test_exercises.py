@@ -14,15 +14,11 @@ import sys
 from typing import NamedTuple
 
 import nbformat
-import numpy as np
 import pytest
 from notebook_runs import changed, printed, solve
 
-from rawkit import open_pairs
 from rawkit.cli.pages import NOTEBOOKS, execute
-from rawkit.noise import estimate_blind, estimate_pairs, line_variance
 from rawkit.places import ROOT
-from rawkit.synth import write_dataset
 
 pytestmark = pytest.mark.slow
 
@@ -38,23 +34,26 @@ QUICK = {
     "01": Exercise(
         "01",
         check="""
-# 01-1
-def scatter(bins):
-    curve = photon_transfer_curve(sample[best], sample_gt[best], bins)
-    fitted = line.shot_noise[best][:, None] * curve.mean + line.intercept[best][:, None]
-    return np.median(np.abs(curve.variance / fitted - 1))
-
-assert 2 < scatter(160) / scatter(16) < 4, scatter(160) / scatter(16)
-
-# 01-2
-blurred = np.array([whiteness(*item) for item in zip(blur(sample, 0.5), sample_gt, *pairs[:2])])
-right, below = np.median(blurred[:, :2], axis=0)
-assert abs(right - 0.14) < 0.02 and abs(below - 0.14) < 0.02, (right, below)
-assert np.median(blurred[:, 3:6]) > 0.1
-
 # 01-3
-half = (few + few_gt.astype(float)) / 2
-assert abs(megcup_score(half, few_gt) - megcup_score(few, few_gt) - 1.505) < 1e-3
+step = 120 * np.sqrt(12 * (1.1**2 - 1))
+assert round(step) == 190 and int(65536 / step) == 344 and 2**8 < 344 <= 2**9
+
+# 01-4
+def with_blocks(side):
+    global BLOCK, CALM
+    BLOCK = side
+    noise = detail(rng.standard_normal((9999, side + 2, side + 2)))
+    CALM = np.quantile(noise.var((1, 2)), 0.25)
+    (found, dark), mean, variance = block_line(frame, photo_black)
+    even = np.log(variance / np.maximum(found * mean + dark, 1))[mean < np.median(mean)]
+    each = [block_line(p, level)[0][0] for p, level in zip(sample, black)]
+    off = np.median(np.abs(each / known - 1))
+    return found, np.subtract(*np.quantile(even, [0.75, 0.25])), off
+
+small, usual, large = with_blocks(4), with_blocks(8), with_blocks(32)
+assert abs(small[0] / usual[0] - 1) < 0.1 and abs(large[0] / usual[0] - 1) < 0.1
+assert small[1] > 1.4 * usual[1] > 2 * large[1], (small, usual, large)
+assert 1.6 < large[2] / usual[2] < 3
 """,
     ),
     "03": Exercise(
@@ -289,16 +288,3 @@ def test_06_a_folder_is_denoised_from_the_shell(tmp_path):
     subprocess.check_call(["bash", "-ec", loop], cwd=str(ROOT))
     made = sorted(path.name for path in tmp_path.glob("*_denoised.dng"))
     assert made == ["one_denoised.dng", "two words_denoised.dng"]
-
-
-def test_01_the_blind_estimate_is_better_on_soft_optics(tmp_path):
-    errors = {}
-    for preset in ("sharp", "soft"):
-        write_dataset(tmp_path / preset, 64, 0, 0, preset=preset)
-        noisy, gt = open_pairs(tmp_path / preset)
-        level = np.median(gt, axis=(1, 2))[:, None, None]
-        known = estimate_pairs(noisy, gt)
-        truth = known.shot_noise.mean(1) * level[:, 0, 0] + known.intercept.mean(1)
-        found = line_variance(estimate_blind(noisy), level)[:, 0, 0]
-        errors[preset] = np.quantile(np.abs(np.log(found / truth)), 0.9)
-    assert errors["soft"] < errors["sharp"], errors

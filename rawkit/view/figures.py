@@ -138,7 +138,7 @@ def plane_colors():
     return [COLORS[plane] for plane in PLANES]
 
 
-def log_ticks(*axes):
+def log_ticks(*axes, marks=None):
     """Label the logarithmic axes with plain numbers, few enough to be read.
 
     1, 2 and 5 of each decade; 1 and 3 where an axis spans two decades, 1 where it spans four.
@@ -147,6 +147,8 @@ def log_ticks(*axes):
     ----------
     *axes : matplotlib.axes.Axes
         With their data drawn.
+    marks : tuple of int, optional
+        Of each decade, instead.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -154,7 +156,7 @@ def log_ticks(*axes):
         for axis in (one.xaxis, one.yaxis):
             if axis.get_scale() == "log":
                 decades = np.ptp(np.log10(axis.get_view_interval()))
-                subs = (1, 2, 5) if decades < 2 else (1, 3) if decades < 4 else (1,)
-                axis.set_major_locator(LogLocator(subs=subs))
+                usual = (1, 2, 5) if decades < 2 else (1, 3) if decades < 4 else (1,)
+                axis.set_major_locator(LogLocator(subs=marks or usual, numticks=20))
                 axis.set_major_formatter("{x:g}")
                 axis.set_minor_formatter(NullFormatter())
