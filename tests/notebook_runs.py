@@ -1,6 +1,8 @@
 """Runs of the notebooks under settings that are not those of their committed outputs."""
 
+import ast
 import copy
+import re
 
 import nbformat
 from nbformat.v4 import new_code_cell
@@ -44,3 +46,29 @@ def changed(cells, changes):
 
 def printed(cell):
     return "".join(output.get("text", "") for output in cell.get("outputs", ()))
+
+
+def solve(cells):
+    """A copy of a notebook's cells in which every function to be written is its folded solution.
+
+    In a cell tagged `exercise` each function is replaced by the one of that name that stands in
+    a fenced block of the notebook's text.
+    """
+    cells = copy.deepcopy(cells)
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    blocks = [block for text in texts for block in re.findall(r"```python\n(.*?)```", text, re.S)]
+    for cell in cells:
+        if "exercise" in cell.metadata.get("tags", ()):
+            lines, tree = cell.source.splitlines(), ast.parse(cell.source).body
+            functions = [(i, node) for i, node in enumerate(tree) if is_left_open(node)]
+            assert functions, "no function to write in %s" % cell.source
+            for i, node in reversed(functions):
+                (block,) = [b for b in blocks if "def %s(" % node.name in b]
+                lines[node.lineno - 1 : tree[i + 1].lineno - 1] = block.splitlines()
+            cell.source = "\n".join(lines)
+    return cells
+
+
+def is_left_open(node):
+    raises = isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Raise)
+    return raises and getattr(node.body[-1].exc, "id", "") == "NotImplementedError"

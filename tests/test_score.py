@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from rawkit import megcup_score, normalized_l1
+from rawkit.score import interval_of_errors, score_interval, score_of_errors
 
 
 def test_score_is_the_formula_also_where_uint16_would_wrap(rng):
@@ -40,3 +41,48 @@ def test_a_perfect_answer_is_infinite():
 def test_what_cannot_be_scored_is_named(pred, gt, words):
     with pytest.raises(ValueError, match=words):
         megcup_score(pred, gt)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    population = rng.lognormal(0, 0.6, 5000)  # errors of patches as they are spread in data/
+    truth, held = score_of_errors(population), 0
+    for _ in range(200):
+        low, high = interval_of_errors(rng.choice(population, 40))
+        held += low < truth < high
+    assert 180 <= held <= 198, held  # of 200; a percentile bootstrap is a little too narrow
+
+
+def test_pairing_takes_out_what_is_common_to_both():
+    rng = np.random.default_rng(2)
+    hard = rng.lognormal(0, 0.6, 16)  # some patches are hard for everyone
+    better = 0.9 * hard * rng.lognormal(0, 0.02, 16)
+    low, high = interval_of_errors(better, hard)
+    alone = interval_of_errors(better)
+    assert low > 0 and high - low < (alone[1] - alone[0]) / 10
+    backwards = interval_of_errors(hard, better)
+    np.testing.assert_allclose(backwards, (-high, -low))
+
+
+def test_the_interval_of_patches_is_that_of_their_errors(rng):
+    gt = rng.integers(1000, 60000, (5, 8, 8)).astype(np.uint16)
+    noisy = (gt + rng.normal(0, 300, gt.shape)).astype(np.uint16)
+    pred = (gt + rng.normal(0, 100, gt.shape)).astype(np.uint16)
+    errors, reference = normalized_l1(pred, gt), normalized_l1(noisy, gt)
+    assert score_interval(pred, gt) == interval_of_errors(errors)
+    assert score_interval(pred, gt, noisy, 3) == interval_of_errors(errors, reference, 3)
+    low, high = score_interval(pred, gt)
+    assert low < megcup_score(pred, gt) < high
+
+
+def test_the_interval_repeats_and_hardly_depends_on_the_seed():
+    errors = np.random.default_rng(3).lognormal(0, 0.6, 16)
+    assert interval_of_errors(errors) == interval_of_errors(errors)
+    ends = np.array([interval_of_errors(errors, seed=seed) for seed in range(20)])
+    assert ends.std(0).max() < 0.03 * np.ptp(ends.mean(0))
+
+
+def test_what_has_no_interval():
+    assert np.isnan(interval_of_errors(np.array([1.0]))).all()
+    with pytest.raises(ValueError, match=r"\(2,\) and \(3,\)"):
+        interval_of_errors(np.ones(2), np.ones(3))

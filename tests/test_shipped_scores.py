@@ -2,7 +2,7 @@
 
 import pytest
 
-from rawkit.nn import SHIPPED, SHIPPED_BASELINE, load_model, score_networks, score_table
+from rawkit.nn import SHIPPED, SHIPPED_BASELINE, load_model, score_table, tabulate_scores
 from rawkit.places import ROOT
 from rawkit.score import score_of_errors
 
@@ -17,7 +17,12 @@ def test_the_shipped_weights_reach_their_score(path, score):
     assert len(table) == 16 and (table.ms > 0).all()
 
 
-def test_the_shipped_network_leads():
-    networks = {path.stem: load_model(path)[0] for path in (SHIPPED_BASELINE, SHIPPED)}
-    scores = score_networks(networks, ROOT / "data").score
-    assert list(scores.sort_values().index) == ["untouched input", "baseline", "model"]
+def test_the_shipped_network_leads_on_other_patches_too():
+    tables = {
+        p.stem: score_table(load_model(p)[0], ROOT / "data") for p in (SHIPPED_BASELINE, SHIPPED)
+    }
+    errors = {name: table.denoised for name, table in tables.items()}
+    gains = tabulate_scores(dict({"untouched": tables["model"].untouched}, **errors), "baseline")
+    assert list(gains.gain.sort_values().index) == ["untouched", "baseline", "model"]
+    low, high = map(float, gains["95 % of the gain"]["model"].split(" to "))
+    assert 0.5 < low < gains.gain["model"] < high < 1.5

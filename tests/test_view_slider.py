@@ -122,3 +122,11 @@ def test_too_few_labels_are_named(scene):
 def test_bad_pictures_are_named(pictures, words):
     with pytest.raises(ValueError, match=words):
         CompareSlider(pictures, ["a", "b"])
+
+
+def test_the_lens_starts_where_the_first_two_pictures_differ_most(scene):
+    changed = np.array(scene[2])
+    changed[40:80, 160:200] //= 2
+    slider = compare([scene[2], changed, scene[2]], max_bytes=None)
+    x, y = map(int, re.search(r'data-lens="(\d+) (\d+)"', slider._repr_html_()).groups())
+    assert 160 <= x < 200 and 40 <= y < 80

@@ -152,6 +152,14 @@ def test_no_code_runs_unless_asked_for_and_unchanged(code, tmp_path, capsys):
         load_model(path, run_code=True)
 
 
+def test_files_that_may_run_can_be_named(code, tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_model(path, import_network(code, "Mine")(), code)
+    assert load_model(path, run_code=["other.py", code.name])[1]["network"] == "Mine"
+    with pytest.raises(ValueError, match=f"permission to run {code.name}"):
+        load_model(path, run_code=["other.py"])
+
+
 def test_weights_lead_to_no_file_elsewhere(code, tmp_path):
     path = tmp_path / "weights" / "w.safetensors"
     meta = {"network": "Mine", "definition": {"file": "../mine.py", "sha256": sha256(code)}}

@@ -9,8 +9,8 @@ from .evaluation import (
     has_test_gt,
     open_scoring_pairs,
     score_held_out,
-    score_networks,
     score_table,
+    tabulate_scores,
 )
 from .machine import describe_setup
 from .networks import (

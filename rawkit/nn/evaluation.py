@@ -6,11 +6,9 @@ The formula itself is in `rawkit.score`.
 import time
 from pathlib import Path
 
-import numpy as np
-
 from ..binio import open_pairs, split_pairs
 from ..places import TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT
-from ..score import normalized_l1, score_of_errors
+from ..score import interval_of_errors, normalized_l1, score_of_errors
 from .prediction import denoise_batches
 
 
@@ -115,29 +113,33 @@ def _table(model, noisy, gt, **options):
     return pandas.concat(parts, ignore_index=True).rename_axis("patch")
 
 
-def score_networks(networks, folder, **options):
-    """Score several networks on the same pairs.
+def tabulate_scores(errors, reference=None):
+    """Scores of several answers to the same patches, and how sure they are.
 
     Parameters
     ----------
-    networks : dict of str to megengine.module.Module
-    folder, **options : as `score_table`
+    errors : pandas.DataFrame, or dict of str to array, shape (N,)
+        A column for each answer: the `normalized_l1` of every patch.
+    reference : str, optional
+        The answer that gains are measured against; by default the first.
 
     Returns
     -------
     pandas.DataFrame
-        One row for the untouched input and one for each network: "score",
-        "worst patch" (its number), "ms/patch".
+        A row for each answer: "score", "95 %", its interval as text, "gain" over the
+        reference, and "95 % of the gain", paired by patch; see `rawkit.score_interval`.
     """
     import pandas
 
-    rows = {}
-    for name, model in networks.items():
-        table = score_table(model, folder, **options)
-        rows.setdefault("untouched input", _summary(table["untouched"], np.nan))
-        rows[name] = _summary(table["denoised"], table["ms"].mean())
-    return pandas.DataFrame(list(rows.values()), index=list(rows))
-
-
-def _summary(errors, ms):
-    return {"score": score_of_errors(errors), "worst patch": errors.idxmax(), "ms/patch": ms}
+    errors = pandas.DataFrame(errors)
+    reference = errors.columns[0] if reference is None else reference
+    table = pandas.DataFrame({"score": errors.apply(score_of_errors)})
+    table["95 %"] = ["%.2f to %.2f" % interval_of_errors(errors[name]) for name in errors]
+    table["gain"] = table.score - table.score[reference]
+    table["95 % of the gain"] = [
+        "%+.2f to %+.2f" % interval_of_errors(errors[name], errors[reference])
+        if name != reference
+        else ""
+        for name in errors
+    ]
+    return table

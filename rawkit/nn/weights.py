@@ -112,8 +112,9 @@ def load_model(path, network=None, run_code=False):
     network : type, optional
         The network's class.  None takes the file next to the weights that defines it, if the
         weights name one, and else the suite's network of that name.
-    run_code : bool
-        Whether that file may be run; its name is printed first.  Only for files of your own.
+    run_code : bool, or list of str
+        Whether that file may be run, or the names of the files that may; it is printed first.
+        Only for files that you trust.
 
     Returns
     -------
@@ -154,7 +155,7 @@ def _find_network(path, meta, run_code):
         return NETWORKS[name]
     # only the name counts: weights must not lead to a file elsewhere
     file = path.parent / Path(str(code.get("file"))).name
-    if not run_code:
+    if run_code is not True and file.name not in (run_code or ()):
         raise ValueError(
             f"{path}: found network {name!r}, expected permission to run {file.name} next to it, "
             "which defines it: --run-code, or run_code=True"

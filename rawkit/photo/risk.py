@@ -56,24 +56,25 @@ def choose_share(model, photo, rggb, noise):
         here = whole._replace(line=type(noise.line)(*(x * factor for x in noise.line)))
         sums += _sums(model, crop, here)
     sums[:, 1:3] = sums[:, 1:3].mean(1, keepdims=True)
-    size, derivative, count = sums
-    count = np.maximum(count, 1)
-    share = (1 - derivative / count) / np.maximum(size / count, 1e-6)
+    taken, derivative, whole = sums
+    share = (whole - derivative) / np.maximum(taken, 1e-6)
     return np.clip(_claimed(photo, noise) * share / TOLERANCE, 0, 1)
 
 
 def _sums(model, crop, noise):
-    """Sums over a crop's usable pixels, color by color: A, D and their number; shape (3, 4)."""
+    """Sums over a crop's pixels, color by color: of what is taken, D, and 1; shape (3, 4)."""
     clean = denoise_mosaic(model, crop, noise)
     slope, intercept = (np.reshape(x, (4, 1, 1)).astype(np.float32) for x in noise.line)
     deviation = np.sqrt(np.maximum(slope * pack_bayer(clean) + intercept, 1.0))
     signs = np.random.default_rng(0).choice(np.float32([-1, 1]), deviation.shape)
     changed = crop + unpack_bayer(np.float32(CHANGE) * signs * deviation)
     moved = pack_bayer(denoise_mosaic(model, changed, noise) - clean)
-    taken = pack_bayer(clean - crop) / deviation
-    usable = pack_bayer(crop) < NEAR_CLIP * FULL_SCALE
-    values = np.square(taken), signs * moved / (CHANGE * deviation), np.ones_like(taken)
-    return np.array([(x * usable).sum((1, 2), dtype=np.float64) for x in values])
+    variance, taken = np.square(deviation), np.square(pack_bayer(clean - crop))
+    # each pixel counts by its own noise, but none in the dark for more than the usual one
+    weight = (pack_bayer(crop) < NEAR_CLIP * FULL_SCALE) / (variance + np.median(variance))
+    derivative = signs * moved / (CHANGE * deviation)
+    values = taken * weight, derivative * variance * weight, variance * weight
+    return np.array([x.sum((1, 2), dtype=np.float64) for x in values])
 
 
 def _claimed(photo, noise):

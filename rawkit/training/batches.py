@@ -53,21 +53,14 @@ class PairBatches:
     def __init__(
         self, noisy, gt, batch_size=16, crop=None, views=False, seed=100, index_fault=False
     ):
+        crop = crop or noisy.shape[-1]
+        self.settings = dict(locals())  # all arguments
+        del self.settings["self"]
         if noisy.shape != gt.shape:
             raise ValueError(f"found gt of shape {gt.shape}, expected {noisy.shape} as of noisy")
         if len(noisy) < (batch_size if index_fault else 1):
             raise ValueError(f"found {len(noisy)} pairs, too few for batches of {batch_size}")
-        self._pairs = noisy, gt
-        self._rng = random.Random(seed)
-        self.settings = {
-            "noisy": noisy,  # a run's identity takes the contents
-            "gt": gt,
-            "batch_size": batch_size,
-            "crop": crop or noisy.shape[-1],
-            "views": views,
-            "seed": seed,
-            "index_fault": index_fault,
-        }
+        self._pairs, self._rng = (noisy, gt), random.Random(seed)
 
     def __iter__(self):
         return self
@@ -158,21 +151,10 @@ class SyntheticBatches:
         blind_share=0.5,
         with_line=True,
     ):
+        self.settings = dict(locals())  # all arguments
+        del self.settings["self"]
         check_crop(crop, scenes.shape[-1], 48 if with_line else 2)
-        self._scenes, self._recipes, self._with_line, self._step = scenes, recipes, with_line, 0
-        self.settings = {
-            "scenes": scenes,
-            "batch_size": batch_size,
-            "crop": crop,
-            "seed": seed,
-            "exposure": exposure,
-            "bright_share": bright_share,
-            "dark_share": dark_share,
-            "recipes": recipes,
-            "vary": vary,
-            "line_error": line_error,
-            "blind_share": blind_share,
-        }
+        self._scenes, self._step = scenes, 0
 
     def __iter__(self):
         return self
@@ -182,7 +164,7 @@ class SyntheticBatches:
         shots = [self._shoot(rng) for _ in range(count)]
         noisy, gt, lines = (np.array(parts) for parts in zip(*shots))
         noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
-        if not self._with_line:
+        if not self.settings["with_line"]:
             return noisy_01, gt_01
         blind = int(round(self.settings["blind_share"] * count))
         if blind:
@@ -202,7 +184,8 @@ class SyntheticBatches:
         scene = self._scenes[index]
         top, left = 2 * rng.integers((np.array(scene.shape) - size) // 2)
         crop = crop_bayer(scene, top, left, size, int(rng.integers(8)))
-        sensor, offset = random_sensor(rng, self._recipes[index % len(self._recipes)]), 0
+        recipes, offset = self.settings["recipes"], 0
+        sensor = random_sensor(rng, recipes[index % len(recipes)])
         if self.settings["vary"]:
             sensor, offset = vary_sensor(sensor, rng)
         crop = crop * np.float32(self._exposure(crop, sensor, rng))

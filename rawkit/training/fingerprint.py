@@ -35,7 +35,7 @@ def describe_run(**parts):
         and lists of these.  Of a reader's own code, and of rawkit's that makes numbers, the
         instructions count, with the values and helpers that it takes from around it (a
         notebook's globals, for example); of a library's, its name.  Of a memory map larger
-        than 64 MiB, its shape, the file's time and 64 of its rows.
+        than 64 MiB, its shape, the file's time and 64 or more of its rows.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from .checkpoint import Checkpoint
 from .fingerprint import describe_run
 from .losses import l1_loss
 from .optimizer import FlatAdam, linear_decay
-from .stopping import Signals, TrainingStopped
+from .stopping import TrainingStopped, noted_signals
 
 History = namedtuple("History", "losses scores seconds resumed_at")
 
@@ -68,9 +68,9 @@ def train(
         Time between two checkpoints, 0 for one a step; more, but at most 60, on a
         disk so slow that they would take 2 % of the time.
     validate : function (model) -> float, or None
-        Called every `validate_every` steps and at the end, on averaged weights
-        if there are any.
+        Called every `validate_every` steps and at the end, on averaged weights if there are any.
     validate_every : int or None
+        None: at the end alone.
     progress : bool
         Show a progress bar on stderr.
 
@@ -95,9 +95,8 @@ def train(
     if steps < 1:
         raise ValueError(f"steps: found {steps!r}, expected at least 1")
     run = _Run(model, batches, FlatAdam(model.parameters(), ema_decay, clip_norm))
-    with contextlib.ExitStack() as stack:
+    with run_lock(checkpoint) if checkpoint else contextlib.nullcontext():
         if checkpoint:
-            stack.enter_context(run_lock(checkpoint))
             settings = describe_run(
                 network=model,
                 steps=steps,
@@ -110,30 +109,30 @@ def train(
             )
             run.resume(Checkpoint(checkpoint, settings), steps)
         start = len(run.losses)
-        signals = stack.enter_context(Signals())
+        # the last validation comes when the last state is safe
+        every = validate and validate_every
+        milestones = range(every, steps, every) if every else ()
         bar = tqdm(total=steps, initial=start, unit="step", mininterval=0.5, disable=not progress)
-        stack.enter_context(bar)
-        model.train()
-        try:
+        with noted_signals() as caught, bar:
+            model.train()
             for step in range(start, steps):
                 run.step(loss, learning_rate * schedule(step, steps))
                 _check_loss(run.losses, checkpoint)
-                signals.check()
-                if validate and _is_due(step + 1, validate_every, steps):
-                    run.validate(validate, signals)
+                if step + 1 in milestones:
+                    run.validate(validate)
                 run.save_if_due(checkpoint_seconds)
                 bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.5f}", refresh=False)
                 bar.update()
+                if caught:
+                    break
             if start < steps:
                 run.save()  # before anything else can fail
-            if validate and (not run.scores or run.scores[-1][0] != steps):
-                run.validate(validate, signals)
+            if validate and not caught and steps not in dict(run.scores):
+                run.validate(validate)
                 run.save()
-        except TrainingStopped as stop:
-            run.save()
-            kept = f"{show_path(checkpoint)} is kept: run it again" if checkpoint else "lost"
-            stop.args = (f"stopped after step {len(run.losses)} of {steps}; {kept}",)
-            raise
+    if caught:
+        kept = f"{show_path(checkpoint)} is kept: run it again" if checkpoint else "lost"
+        raise TrainingStopped(f"stopped after step {len(run.losses)} of {steps}; {kept}", caught[0])
     run.optimizer.swap()
     model.eval()
     return History(np.array(run.losses), run.scores, run.seconds(), start)
@@ -168,13 +167,12 @@ class _Run:
         self.optimizer.step(learning_rate)
         self.losses.append(float(value.numpy()))
 
-    def validate(self, function, signals):
+    def validate(self, function):
         """Note what `function` says of the averaged weights, if there are any."""
         self.optimizer.swap()
         self.model.eval()
         try:
-            with signals.at_once():  # it takes long and changes nothing
-                score = float(function(self.model))
+            score = float(function(self.model))
         finally:
             self.model.train()
             self.optimizer.swap()
@@ -221,10 +219,6 @@ class _Run:
         self.batches.restore(meta["batches"])
         self.optimizer.restore(arrays)
         self.losses, self.scores, self._began = losses.tolist(), scores, began
-
-
-def _is_due(step, every, steps):
-    return every and step % every == 0 and step < steps  # the last one is not forgotten
 
 
 def _check_loss(losses, checkpoint):

@@ -128,14 +128,13 @@ def pretrain(
     )
     chosen = {"steps": steps, "scenes": scenes, "seed": seed, "crop": crop, "views": views}
     chosen.update({"learning-rate": learning_rate, "start": "WEIGHTS" if start else None})
-    options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
     save_model(
         path,
         model,
         steps=steps + origin.get("steps", 0),
         data=f"synthetic, {scenes} scenes of the split train",
         validation_score=round(history.scores[-1][1], 4),
-        command=f"python -m rawkit train {network}{''.join(options)}",
+        command=_command(network, chosen),
         **({"start": origin} if start else {}),
     )
     write_log(log, history)
@@ -192,6 +191,11 @@ def _build(network, seed, views):
         return NETWORKS[network](**({} if views is None else {"views": views}))
     except TypeError:
         raise ValueError(f"views: found {views!r}, expected none, as {network} has none") from None
+
+
+def _command(network, chosen):
+    options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
+    return f"python -m rawkit train {network}{''.join(options)}"
 
 
 def _take_weights(model, start):

@@ -1,5 +1,6 @@
 """Looking at raw: rendering, static figures, the compare slider, the explorer."""
 
+from .comparison import plot_comparison, show_pictures
 from .explorer import Explorer, explore
 from .figures import (
     COLORS,
@@ -8,7 +9,6 @@ from .figures import (
     paint_error,
     paint_residual,
     plane_colors,
-    plot_comparison,
     residual_map,
     use_style,
 )

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.ndimage import uniform_filter
 
 from .rendering import (
-    busiest_part,
     check_bayer,
     check_shapes,
     estimate_rendering,
@@ -100,9 +100,8 @@ class CompareSlider:
                 f'onload="{WAKE}" src="{source}"></td>'
             )
             captions.append(f"<td>{' &middot; '.join(filter(None, [label, note]))}</td>")
-        # the lens starts where there is most to see
-        top, left, size = busiest_part(pictures[-1], LENS_PIXELS, 1)
-        data = f' data-lens="{left + size // 2} {top + size // 2}"'
+        left, top = _most_changed(*pictures[:2])
+        data = f' data-lens="{left} {top}"'
         if self.key:
             data += f' data-key="{html.escape(self.key)}"'
         rows = "<tr>" + "\n".join(cells) + "</tr>\n<tr>" + "".join(captions) + "</tr>"
@@ -187,6 +186,14 @@ def _check_pictures(pictures):
         elif picture.dtype != np.uint8:
             raise ValueError(f"{found}, expected uint8 or floats in 0-1")
     return pictures
+
+
+def _most_changed(before, after):
+    """Where the lens starts: x and y of the place around which two pictures differ most."""
+    change = np.abs(np.subtract(before, after, dtype=np.float32)).sum(2)
+    change = uniform_filter(change, LENS_PIXELS, mode="constant")  # the border counts less
+    y, x = np.unravel_index(np.argmax(change), change.shape)
+    return int(x), int(y)
 
 
 def _base64(data):

@@ -49,10 +49,14 @@ class StrengthSlider(ipywidgets.VBox):
         self.strength = _fraction("strength", 1.0)
         self.size = ipywidgets.ToggleButtons(options=[FIT, PIXELS])
         self.across, self.down = _fraction("left-right", 0.5), _fraction("up-down", 0.5)
-        controls = {name: getattr(self, name) for name in "strength size across down".split()}
+        controls = self.strength, self.size, self.across, self.down
         rows = [self.strength, self.size], [self.across, self.down]
         super().__init__([ipywidgets.HBox(row) for row in rows])
-        self.children += (ipywidgets.interactive_output(self._show, controls),)
+        self._output = ipywidgets.Output()
+        for control in controls:
+            control.observe(lambda change: self._show(), "value")
+        self.children += (self._output,)
+        self._show()
 
     def __repr__(self):  # what a page without a kernel shows
         height, width = self.before.shape[:2]
@@ -67,10 +71,9 @@ class StrengthSlider(ipywidgets.VBox):
         window = slice(top, top + HEIGHT), slice(left, left + WIDTH)
         return self.before[window], self.after[window]
 
-    def _show(self, strength, size, across, down):
-        from IPython.display import display
-
-        before, after = self._part(size, across, down)
+    def _show(self):
+        strength = self.strength.value
+        before, after = self._part(self.size.value, self.across.value, self.down.value)
         mixed = before + np.float32(strength) * (after - before)
         self.slider = CompareSlider(
             [self.tone(before), self.tone(mixed)],
@@ -78,7 +81,9 @@ class StrengthSlider(ipywidgets.VBox):
             max_bytes=None,
             key=f"strength-{id(self)}",
         )
-        display(self.slider)
+        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
+        data = {"text/html": self.slider._repr_html_(), "text/plain": repr(self.slider)}
+        self._output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
 
 def _fraction(description, value):

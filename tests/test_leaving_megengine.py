@@ -1,0 +1,41 @@
+"""The network in PyTorch, which stands as text in notebook 03, answers like ours."""
+
+import re
+
+import megengine as mge
+import nbformat
+import numpy as np
+import pytest
+
+from rawkit.cli.pages import NOTEBOOKS
+from rawkit.nn import save_model
+from rawkit.nn.networks import DenseUNet
+
+torch = pytest.importorskip("torch")
+
+
+def test_pytorch_answers_like_megengine(tmp_path, monkeypatch, rng):
+    (path,) = NOTEBOOKS.glob("03*.ipynb")
+    texts = [cell.source for cell in nbformat.read(str(path), as_version=4).cells]
+    (code,) = re.findall(r"```python\n(import torch.*?)```", "\n".join(texts), re.S)
+    mge.random.seed(1)
+    model = DenseUNet()
+    for parameter in model.parameters():  # some begin with zeros
+        parameter[...] = parameter + mge.random.normal(0, 0.02, parameter.shape)
+    model.eval()
+    save_model(tmp_path / "outputs" / "weights" / "unet.safetensors", model)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+
+    y, x = np.mgrid[:64, :96]
+    scene = 12000 + 8000 * np.sin(x / 9) * np.cos(y / 13)
+    noisy = np.float32(scene + rng.standard_normal(scene.shape) * np.sqrt(40 * scene - 20000))
+    bayer, line = noisy[None, None], np.float32([[40, -20000]])
+    ours = model(mge.Tensor(bayer / 65536), mge.Tensor(line)).numpy() * 65536
+    with torch.no_grad():
+        theirs = names["net"](
+            *map(torch.tensor, (bayer, line[:, :1, None, None], line[:, 1:, None, None]))
+        )
+    assert np.abs(ours - bayer).mean() > 20, "the example must change something"
+    assert np.abs(ours - theirs.numpy()).max() < 1
