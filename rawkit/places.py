@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import mmap
 import os
 import tempfile
 import uuid
@@ -248,23 +247,3 @@ def run_lock(path):
         with contextlib.suppress(OSError):
             note.unlink()
         lock.release()
-
-
-def check_whole(array):
-    """Raise ValueError if `array` is in a memory map whose file has shrunk.
-
-    Reading on would end the process without a word.  A look costs a microsecond, so
-    whoever reads a map piece by piece looks before each.
-
-    Parameters
-    ----------
-    array : array of any kind; one in memory is always whole
-    """
-    mapped = array
-    while not isinstance(mapped, (mmap.mmap, type(None))):
-        mapped = getattr(mapped, "base", None)
-    if mapped is not None and mapped.size() < len(mapped):
-        raise ValueError(
-            "%s: found that it has shrunk, expected %s bytes as before"
-            % (getattr(array, "filename", "a memory map"), format(len(mapped), ","))
-        )

@@ -8,8 +8,6 @@ d_i = mean|pred_i - gt_i| / sqrt(mean gt_i) over patches i, in DN of 0..65535.
 
 import numpy as np
 
-from .places import check_whole
-
 RESAMPLES = 4000  # of a bootstrap: with another seed the ends move by about 1 % of its width
 
 
@@ -20,7 +18,6 @@ def _patch_pairs(pred, gt):
     if len(pred) == 0:
         raise ValueError(f"no patches to score: shape {pred.shape}")
     for i in range(len(pred)):  # one at a time: the files can be larger than memory
-        check_whole(pred), check_whole(gt)
         pair = np.asarray(pred[i], np.float64), np.asarray(gt[i], np.float64)
         for name, patch in zip(("pred", "gt"), pair):
             if not np.isfinite(patch).all():

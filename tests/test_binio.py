@@ -5,10 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from rawkit import binio, megcup_score, open_pairs, open_patches, places, split_pairs, write_patches
-from rawkit.nn import Baseline, denoise
-from rawkit.training import PairBatches, SyntheticBatches
-from rawkit.training.fingerprint import run_identity
+from rawkit import binio, open_pairs, open_patches, places, split_pairs, write_patches
 
 
 def test_what_is_written_is_read_back(tmp_path, patches):
@@ -121,22 +118,3 @@ def test_reading_a_gigabyte_holds_none_of_it(tmp_path):
     count, total, grown = map(int, found.split())
     assert (count, total) == (8192, 0)
     assert grown < 50, "%d MiB" % grown
-
-
-@pytest.mark.parametrize("reader", ["training", "scenes", "prediction", "score", "identity"])
-def test_a_memory_map_that_shrinks_is_an_error_and_not_the_end(tmp_path, patches, reader):
-    path = write_patches(tmp_path / "a.bin", patches)
-    noisy = split_pairs(*[binio.open_patches(path)] * 2)[0][0]
-    np.save(str(tmp_path / "scenes.npy"), np.full((4, 256, 256), 0.5, np.float32))
-    scenes = np.load(str(tmp_path / "scenes.npy"), mmap_mode="r")
-    read = {
-        "training": lambda: next(PairBatches(noisy, noisy, crop=64)),
-        "scenes": lambda: next(SyntheticBatches(scenes, crop=64)),
-        "prediction": lambda: denoise(Baseline(), noisy),
-        "score": lambda: megcup_score(noisy, patches[: len(noisy)]),
-        "identity": lambda: run_identity(data=[noisy]),
-    }[reader]
-    for file in (path, tmp_path / "scenes.npy"):
-        os.truncate(str(file), 4096)
-    with pytest.raises(ValueError, match="(a.bin|scenes.npy): found that it has shrunk"):
-        read()

@@ -33,23 +33,25 @@ def notebooks(monkeypatch, tmp_path):
     folder.mkdir()
     monkeypatch.setattr(pages, "NOTEBOOKS", folder)
 
-    def write(name, code, title=None):
-        cells = [nbformat.v4.new_markdown_cell("# " + (title or name))]
-        cells.append(nbformat.v4.new_code_cell(code))
+    def write(name, code):
+        cells = [nbformat.v4.new_code_cell(code)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), str(folder / (name + ".ipynb")))
 
     return write
 
 
-def index_of(**named):
-    return write_index(named).read_text(encoding="utf-8")
+def index_of():
+    return write_index().read_text(encoding="utf-8")
 
 
-def test_the_pages_are_linked_by_their_titles(outputs):
-    page = index_of(**{"02_it": {"title": "02 \u00b7 A <title>", "error": None}})
-    assert '<a href="02_it.html">02 \u00b7 A &lt;title&gt;</a></li>' in page
-    page = index_of(it={"title": "It", "error": "ValueError: x < 1"})
-    assert "It</a> (stopped: ValueError: x &lt; 1)" in page
+def test_the_pages_are_linked(outputs):
+    (outputs / "report").mkdir(parents=True)
+    for name in ("02_it", "my #1 <x>"):
+        (outputs / "report" / (name + ".html")).write_text("")
+    index_of()
+    page = index_of()  # which is no page of a notebook
+    assert '<li><a href="02_it.html">02 it</a></li><li><a href="my%20%231%20%3Cx%3E.html">' in page
+    assert page.count("<li>") == 2 and "my #1 &lt;x&gt;</a>" in page
 
 
 def test_the_card_of_the_answer_is_told_in_words(outputs):
@@ -97,11 +99,11 @@ def test_the_patch_shown_has_noise_that_one_sees_and_texture(outputs, monkeypatc
 
 def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, notebooks, capsys):
     for name in ("01_first", "my_network"):
-        notebooks(name, "6 * 7", "The title")
+        notebooks(name, "6 * 7")
     assert [page.name for page in run_notebooks(["my_network"])] == ["my_network.html"]
     assert [page.name for page in run_notebooks()] == ["01_first.html"]
     index = (outputs / "report" / "index.html").read_text(encoding="utf-8")
-    assert ">my_network (The title)</a>" in index and ">The title</a>" in index
+    assert ">my network</a>" in index and ">01 first</a>" in index
     assert [path.name for path in pages._find(["1"])] == ["01_first.ipynb"]
 
 
@@ -117,7 +119,7 @@ def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, capsys
         assert main(["notebooks", name]) == 2
         lines = [line for line in capsys.readouterr().err.splitlines() if "rawkit" in line]
         assert len(lines) == 1 and words in lines[0]
-    assert "(stopped: ZeroDivisionError" in (outputs / "report" / "index.html").read_text()
+    assert "ZeroDivisionError" in (outputs / "report" / "01_stops.html").read_text()
 
 
 def test_a_page_leads_to_pages(notebooks):

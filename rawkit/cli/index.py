@@ -27,6 +27,7 @@ th, td {{ font-weight: normal; vertical-align: top; }}
 {card}
 <h2>The notebooks</h2>
 {notebooks}
+<h2>Photographs</h2>
 {photographs}
 </html>
 """
@@ -36,34 +37,26 @@ networks.  The test score is known only where the test input comes with its grou
 <p><a href="../submit/result.bin">result.bin</a></p>"""
 
 
-def write_index(pages):
-    """Write `report/index.html` in the outputs folder; it needs no network.
+def write_index():
+    """Write `report/index.html` in the outputs folder, from what lies there; without a network.
 
     What the answer scored is read from `submit/card.json`, which notebook 05 writes.
-
-    Parameters
-    ----------
-    pages : dict of str to dict
-        For each page of a notebook, by its name without ending, its `title`, and the `error`
-        that stopped it, or None.
 
     Returns
     -------
     Path
     """
     outputs = outputs_folder()
-    links = [_link(name + ".html", **page) for name, page in sorted(pages.items())]
-    photographs = [
-        _link(f"../photo/{path.name}", path.name)
-        for path in sorted((outputs / "photo").glob("*_denoised.*"))
-    ]
+    report = outputs / "report"
+    pages = [path for path in report.glob("*.html") if path.name != "index.html"]
+    photographs = list((outputs / "photo").glob("*_denoised.*"))
     page = PAGE.format(
         slider=_slider(outputs / "submit" / "result.bin"),
         card=_card(outputs / "submit" / "card.json"),
-        notebooks=_list(links),
-        photographs="<h2>Photographs</h2>\n" + _list(photographs) if photographs else "",
+        notebooks=_links("", pages),
+        photographs=_links("../photo/", photographs),
     )
-    path = outputs / "report" / "index.html"
+    path = report / "index.html"
     with atomic_file(path) as file:
         file.write(page.encode())
     return path
@@ -109,8 +102,11 @@ def _card(path):
     """What notebook 05 wrote about the answer, as a table."""
     if not path.is_file():
         return "<p>None yet.</p>"
-    rows = []
-    for name, value in read_json(path).items():
+    try:
+        card, rows = json.loads(path.read_text(encoding="utf-8")), []
+    except ValueError as error:
+        raise ValueError(f"{path}: found a damaged file ({error}), expected JSON") from None
+    for name, value in card.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {item}" for key, item in value.items())
         elif value is None or isinstance(value, bool):
@@ -119,18 +115,11 @@ def _card(path):
     return CARD.format(rows="".join(rows))
 
 
-def read_json(path):
-    """Read what the suite wrote earlier; an empty dict where there is no file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise ValueError(f"{path}: found a damaged file ({error}), expected JSON") from None
-
-
-def _link(address, title, error=None):
-    note = f" (stopped: {html.escape(error)})" if error else ""
-    return f'<a href="{quote(address)}">{html.escape(title)}</a>{note}'
-
-
-def _list(items):
-    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+def _links(folder, paths):
+    """A list of files; the name of a notebook's page is its title."""
+    items = [
+        f'<li><a href="{quote(folder + path.name)}">{html.escape(path.stem.replace("_", " "))}'
+        f"{path.suffix.replace('.html', '')}</a></li>"
+        for path in sorted(paths)
+    ]
+    return f"<ul>{''.join(items)}</ul>" if items else "<p>None yet.</p>"

@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import json
 import os
 import tempfile
 import time
@@ -10,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..places import ROOT, atomic_file, outputs_folder, show_path
-from .index import read_json, write_index
+from .index import write_index
 from .main import describe
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -61,7 +60,7 @@ def run_notebooks(names=None, save=False):
             file.write(_to_html(notebook).encode())
         with atomic_file(page.with_suffix(".ipynb")) as file:
             file.write(text.encode())
-        index = _note_page(report, path.stem, {"title": _title(notebook, path), "error": error})
+        index = write_index()
         if error:
             raise ValueError(f"{show_path(path)}: {error}; {show_path(page)} shows where")
         if save:
@@ -86,22 +85,6 @@ def _find(names):
             raise FileNotFoundError(f"{name}: found no such notebook, expected one of {expected}")
         chosen += fitting
     return chosen
-
-
-def _title(notebook, path):
-    """Its first heading; with the name of the file where that is a copy of another's."""
-    lines = notebook.cells[0].source.splitlines() if notebook.cells else []
-    title = lines[0].lstrip("# ") if lines else path.stem
-    return title if path.stem[0].isdigit() else f"{path.stem} ({title})"
-
-
-def _note_page(report, name, page):
-    """Add a page to those that the index knows, and write the index."""
-    path = report / "pages.json"
-    pages = dict(read_json(path), **{name: page})
-    with atomic_file(path) as file:
-        file.write(json.dumps(pages, indent=1).encode())
-    return write_index({k: p for k, p in pages.items() if (report / (k + ".html")).is_file()})
 
 
 def execute(notebook, title):

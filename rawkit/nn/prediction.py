@@ -6,7 +6,6 @@ from tqdm import tqdm
 
 from ..bayer import SCALE, VIEWS, bayer_view, undo_bayer_view
 from ..binio import WHITE_LEVEL
-from ..places import check_whole
 
 
 def predict(model, bayer):
@@ -102,7 +101,6 @@ def denoise_batches(
     try:
         with tqdm(total=len(patches), unit="patch", disable=not progress) as bar:
             for start in range(0, len(patches), batch_size):
-                check_whole(patches)
                 pred = to_uint16(step(model, patches[start : start + batch_size]), truncate)
                 yield pred
                 bar.update(len(pred))

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..bayer import SCALE, crop_bayer
 from ..noise import estimate_blind
-from ..places import check_whole
 from ..synth import MIXED, expose, plane_noise, random_sensor, vary_sensor
 
 CLIPPED = (0.02, 0.7)  # share of the pixels beyond the white level, log-uniform
@@ -46,8 +45,7 @@ class PairBatches:
     Raises
     ------
     ValueError
-        If the two differ in shape, or are fewer than the fault needs; on drawing, if
-        the file behind a memory map has shrunk.
+        If the two differ in shape, or are fewer than the fault needs.
     """
 
     def __init__(
@@ -74,7 +72,6 @@ class PairBatches:
             self.drawn.append(i if self.settings["index_fault"] else index)
             place = self._draw_place(size)
             for images, patches in zip(batch, self._pairs):
-                check_whole(patches)
                 images[i, 0] = crop_bayer(patches[self.drawn[-1]], *place)
         noisy_01, gt_01 = batch / np.float32(SCALE)
         return noisy_01, gt_01
@@ -180,7 +177,6 @@ class SyntheticBatches:
     def _shoot(self, rng):
         """Take a crop of a scene with a new sensor: noisy, gt, and the line of the noise."""
         index, size = rng.integers(len(self._scenes)), self.settings["crop"]
-        check_whole(self._scenes)
         scene = self._scenes[index]
         top, left = 2 * rng.integers((np.array(scene.shape) - size) // 2)
         crop = crop_bayer(scene, top, left, size, int(rng.integers(8)))

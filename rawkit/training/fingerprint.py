@@ -15,8 +15,6 @@ import joblib
 import megengine
 import numpy as np
 
-from ..places import check_whole
-
 # Of rawkit, what makes a number; that files and fast layers are handled otherwise does not.
 FOLLOWED = tuple("rawkit.training." + name for name in ("losses", "optimizer", "batches"))
 FOLLOWED += ("rawkit.nn.networks", "rawkit.bayer", "rawkit.noise", "rawkit.synth")
@@ -95,7 +93,6 @@ def _plain(thing, seen):
 
 
 def _array(array):
-    check_whole(array)
     what = [array.dtype.str, str(array.shape)]
     if isinstance(array, np.memmap) and array.nbytes > WHOLE:
         array = array[:: max(1, len(array) // SAMPLES)]

@@ -5,8 +5,10 @@ readers too); the error maps use matplotlib's "inferno", which also reads in gra
 """
 
 import sys
+from pathlib import Path
 
 import matplotlib
+import matplotlib.style
 import numpy as np
 
 from ..bayer import PLANES
@@ -25,9 +27,7 @@ COLORS = {
     "Gb": "#7CCBA2",
     "B": "#0072B2",
 }
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DPI = 100
-WIDTH = 640  # pixels, of plots: with text of 12 points, read at 390 as well
+DPI = 100  # as in suite.mplstyle; plots are 640 pixels wide, read at 390 as well
 ERROR_LIMIT = 10  # sqrt(DN), the white end of every error map
 RESIDUAL_LIMIT = 20  # sqrt(DN), the black and the white end of every residual
 
@@ -45,29 +45,7 @@ def use_style():
         if not any(name in matplotlib.get_backend().lower() for name in shown_in_notebooks):
             shell.run_line_magic("matplotlib", "inline")
     matplotlib.rcdefaults()
-    matplotlib.rcParams.update(
-        {
-            "figure.dpi": DPI,
-            "savefig.dpi": DPI,
-            "figure.figsize": (WIDTH / DPI, 3.6),
-            "figure.constrained_layout.use": True,
-            "font.size": 12,
-            "axes.titlesize": 13,
-            "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "grid.color": "#E3E3E3",
-            "grid.linewidth": 0.8,
-            "lines.linewidth": 1.8,
-            "legend.frameon": False,
-            "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
-            "image.cmap": "gray",
-            "image.interpolation": "nearest",
-        }
-    )
+    matplotlib.style.use(str(Path(__file__).with_name("suite.mplstyle")))
 
 
 def error_map(pred, gt):

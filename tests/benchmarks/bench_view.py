@@ -96,7 +96,7 @@ def explorer():
     changes = iter(range(1, len(noisy)))
 
     def change():
-        explored.patch.value = next(changes)
+        explored.place.value = next(changes)
 
     rows.append(("explorer_change_s", median_seconds(change), "both networks and the pictures"))
     return rows
