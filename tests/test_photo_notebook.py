@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from notebook_runs import run, run_in_turn
+from notebook_runs import run_in_turn
 from photo_files import make_photo
 
 from rawkit.photo import read_photo, write_dng
@@ -10,23 +10,27 @@ from rawkit.synth import Sensor, expose, scene_rng
 from rawkit.synth.optics import blur, camera_colors, to_mosaic
 from rawkit.synth.procedural import procedural_scene
 
-HIDE = "import sys; sys.modules[%r] = None"
-pytestmark = pytest.mark.slow  # three runs of a notebook
+pytestmark = pytest.mark.slow  # runs of a notebook
 
 
-@pytest.fixture
-def outputs(monkeypatch, tmp_path):
-    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "out"))
-    return tmp_path / "out" / "photo"
-
-
-@pytest.mark.parametrize("missing", ["rawpy", "ipywidgets"])
-def test_the_sample_needs_neither_libraw_nor_widgets(outputs, missing):
-    error, text = run("06", first=HIDE % missing)
+def test_photographs_that_are_no_sample(monkeypatch, tmp_path):
+    """A small frame, a night, a lens cap, without black level: the notebook runs to its end."""
+    rng, turns = np.random.default_rng(1), []
+    frames = {
+        "small": (rng.normal(3000, 70, (200, 300)), {}),
+        "night": (512 + rng.poisson(rng.gamma(0.2, 20, (400, 600)), (400, 600)), {}),
+        "cap": (rng.normal(512, 12, (400, 600)), {}),
+        "dark": (np.maximum(rng.normal(0, 12, (400, 600)), 0), {"black": 0}),
+    }
+    for name, (codes, fields) in frames.items():
+        photo = make_photo(np.clip(np.rint(codes), 0, 16383).astype(np.uint16), **fields)
+        path = write_dng(tmp_path / f"{name}.dng", photo)
+        turns.append(({"RAWKIT_PHOTO": str(path), "RAWKIT_OUTPUTS": str(tmp_path / name)}, ""))
+    error, texts = run_in_turn("06", turns)
     assert error is None
-    assert "read back: every pixel" in text and "0.000473 x + 2.01e-06" in text
-    assert ("LibRaw: no" in text) == (missing == "rawpy")
-    assert (outputs / "sample_denoised.jpg").stat().st_size > 50000
+    for name, text in zip(frames, texts):
+        assert f"{name}.dng" in text and "moved beyond what noise allows: nothing" in text
+        assert (tmp_path / name / "photo" / f"{name}_denoised.dng").is_file()
 
 
 def test_another_photograph_twice(monkeypatch, tmp_path):
