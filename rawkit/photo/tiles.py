@@ -128,10 +128,12 @@ def denoise_mosaic(model, rggb, noise, progress=None):
     ValueError
         If the network answers NaN or infinity.
     """
-    line, level = _columns(noise.line), frame_level(sample_crops(rggb), noise.line)
-    factor = None
-    if noise.factor is not None:
+    line, factor = _columns(noise.line), None
+    if noise.factor is None:
+        level = frame_level(sample_crops(rggb), noise.line)
+    else:
         factor = factor_at(noise.factor, [n // 2 for n in rggb.shape])
+        level = gat(pack_bayer(rggb), *(x * factor for x in line)).mean((1, 2), dtype=np.float64)
     margin = -(-reach(model, noise.line) // STEP) * STEP
     rows, columns = (_cut(length, margin) for length in rggb.shape)
     clean = np.empty_like(rggb)
