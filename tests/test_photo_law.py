@@ -135,9 +135,8 @@ WHITES = {
 def test_white_levels_that_are_wrong_in_the_file(model, scene, kind):
     noisy, truth = (np.minimum(codes, WHITES[kind]) for codes in shoot(scene * np.float32(5)))
     clip = find_clip(frame(noisy))
-    levels = 15300 if kind == "each pixel its own" else np.broadcast_to(WHITES[kind], (2, 2))
-    if np.ndim(levels) and np.ndim(WHITES[kind]):
-        levels = WHITES[kind][:2, :2]
+    levels = 15300 if kind == "each pixel its own" else WHITES[kind]
+    levels = np.broadcast_to(levels, noisy.shape)[:2, :2]
     assert clip.found[0, 1] and clip.found[1, 0]  # red and blue hardly clip in this scene
     assert np.abs((clip.level - levels)[clip.found]).max() <= 4
     found = denoised(noisy, model)

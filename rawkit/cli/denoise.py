@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-SOFTWARE = "Exif.Image.Software"  # where our own files say that they are ours
-
 
 def denoise(args):
     """Denoise what the arguments name; their content decides which kind it is."""
@@ -172,12 +170,12 @@ def _photos_of(path):
 
 def _jobs(sources, folder, overwrite):
     """What is left to do: pairs of input and output, and how many cannot be done."""
-    from ..photo.metadata import read_metadata
+    from ..photo.metadata import is_denoised, read_metadata
 
     jobs, failed, taken = [], 0, set()
     for source in sources:
         out = folder / f"{Path(source).stem}_denoised.dng"
-        if read_metadata(source).exif.get(SOFTWARE) == "rawkit":
+        if is_denoised(read_metadata(source)):
             print(f"{source}: skipped, denoised already", file=sys.stderr)
         elif out in taken:
             failed += 1

@@ -11,6 +11,7 @@ from .defects import find_defects
 from .dng import check_dng, write_dng
 from .frame import CELL, from_rggb, to_rggb
 from .measuring import measure_mosaic, plain_noise, strengthen
+from .metadata import mark_denoised
 from .reading import read_photo
 
 MOST_STRENGTH = 2.0
@@ -71,7 +72,9 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         clean = denoise_mosaic(model, repaired, treatment, progress)
         clean = mix(repaired, clean, share)
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
-        answer = answer._replace(white_level=photo.white_level)
+        answer = answer._replace(
+            white_level=photo.white_level, metadata=mark_denoised(photo.metadata)
+        )
         violation = find_violation(before, answer)
         if violation is None:
             return answer

@@ -25,10 +25,12 @@ xmp : str
     The packet, XML; empty if there is none.
 """
 NONE = Metadata({}, {}, "")
+SOFTWARE, DENOISED = "Exif.Image.Software", "rawkit denoise"  # how a denoised copy is known
 
 # of the image's own directory; all else there says how pixels are stored
 _IMAGE = (
-    "Make Model ImageDescription Artist Copyright DateTime HostComputer Rating RatingPercent "
+    "Make Model Software ImageDescription Artist Copyright DateTime HostComputer Rating "
+    "RatingPercent "
     "XPTitle XPComment XPAuthor XPKeywords XPSubject CameraSerialNumber LensInfo TimeZoneOffset"
 )
 # exposure tags may stand there too (ISO 12234-2)
@@ -112,6 +114,16 @@ def portable(exif):
         for key, value in exif.items()
         if key in KEPT or not key.split(".")[1].startswith(_OTHERS)
     }
+
+
+def mark_denoised(metadata):
+    """Metadata that say that the pixels were denoised here."""
+    return metadata._replace(exif=dict(metadata.exif, **{SOFTWARE: DENOISED}))
+
+
+def is_denoised(metadata):
+    """Whether `mark_denoised` was here."""
+    return metadata.exif.get(SOFTWARE) == DENOISED
 
 
 def exposure(metadata):
