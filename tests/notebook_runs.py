@@ -26,7 +26,7 @@ def run_in_turn(name, turns, first=""):
     notebook = nbformat.read(str(path), as_version=4)
     cells, notebook.cells, ends = notebook.cells, [], [0]
     for variables, changes in turns:
-        start = "%%reset -f\nimport os\nos.environ.update(%r)\n" % variables
+        start = f"%reset -f\nimport os\nos.environ.update({variables!r})\n"
         notebook.cells += [new_code_cell(start + first)] + changed(cells, changes)
         ends.append(len(notebook.cells))
     error = execute(notebook, name)
@@ -61,9 +61,9 @@ def solve(cells):
         if "exercise" in cell.metadata.get("tags", ()):
             lines, tree = cell.source.splitlines(), ast.parse(cell.source).body
             functions = [(i, node) for i, node in enumerate(tree) if is_left_open(node)]
-            assert functions, "no function to write in %s" % cell.source
+            assert functions, f"no function to write in {cell.source}"
             for i, node in reversed(functions):
-                (block,) = [b for b in blocks if "def %s(" % node.name in b]
+                (block,) = [b for b in blocks if f"def {node.name}(" in b]
                 lines[node.lineno - 1 : tree[i + 1].lineno - 1] = block.splitlines()
             cell.source = "\n".join(lines)
     return cells

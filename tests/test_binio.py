@@ -25,7 +25,7 @@ def test_patches_can_come_in_pieces(tmp_path, patches):
 def test_files_of_a_wrong_size_are_named(tmp_path, size):
     path = tmp_path / "short.bin"
     path.write_bytes(bytes(size))
-    with pytest.raises(ValueError, match=r"short\.bin: found %s bytes.*131,072" % f"{size:,}"):
+    with pytest.raises(ValueError, match=rf"short\.bin: found {size:,} bytes.*131,072"):
         open_patches(path)
 
 
@@ -117,4 +117,4 @@ def test_reading_a_gigabyte_holds_none_of_it(tmp_path):
     ).decode()
     count, total, grown = map(int, found.split())
     assert (count, total) == (8192, 0)
-    assert grown < 50, "%d MiB" % grown
+    assert grown < 50, f"{grown} MiB"

@@ -189,7 +189,7 @@ def test_a_full_disk_is_named_and_the_old_file_survives(tmp_path, kind):
         assert "place" in said and "room for it on the disk" in said
         assert contents(path) == before
     assert not list(tmp_path.rglob(".rawkit-*"))
-    print("%s: %d full disks named, nothing lost" % (kind, len(sizes)))
+    print(f"{kind}: {len(sizes)} full disks named, nothing lost")
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -259,7 +259,7 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
     train_in_child(tmp_path / "whole")
     expected, _ = load_arrays(tmp_path / "whole" / "w.safetensors")
     steps = rng.integers(1, 40, 18 if LONG else 1)
-    points = ["step %d" % step for step in np.sort(steps)] + ["validating", "saving"]
+    points = [f"step {step}" for step in np.sort(steps)] + ["validating", "saving"]
     done, repeated = 0, []
     for point in points:
         lines = train_in_child(tmp_path / "killed", point, rng.uniform(0, 0.02))
@@ -272,7 +272,7 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
     assert lines[-1] == "saved 40", "after the last step nothing is trained again"
     found, _ = load_arrays(tmp_path / "killed" / "w.safetensors")
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
-    print("training: %d kills, the same weights bit for bit" % len(points))
+    print(f"training: {len(points)} kills, the same weights bit for bit")
 
 
 def mutate(rng, data):
@@ -355,6 +355,5 @@ def test_damaged_files_give_one_line_that_names_them(tmp_path):
             count, slowest = count + 1, max(slowest, time.process_time() - began)
             assert time.process_time() - began < 10, name
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    assert grown < 300, "%d MiB" % grown
-    print("fuzz: %d files, %d refused with one line, %.1f s the slowest, %d MiB more memory"
-          % (count, refused, slowest, grown))  # fmt: skip
+    assert grown < 300, f"{grown:.0f} MiB"
+    print(f"fuzz: {count} files, {refused} refused with one line, {slowest:.1f} s the slowest")

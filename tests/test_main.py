@@ -36,7 +36,7 @@ def fails(capsys, *arguments):
 def test_score_is_on_the_last_line(capsys, files):
     assert main(["score", str(files / "noisy.bin"), str(files / "gt.bin")]) == 0
     expected = megcup_score(open_patches(files / "noisy.bin"), open_patches(files / "gt.bin"))
-    assert capsys.readouterr().out.splitlines()[-1] == "score %.4f" % expected
+    assert capsys.readouterr().out.splitlines()[-1] == f"score {expected:.4f}"
 
 
 def test_score_wonders_at_noisy_ground_truth(capsys, files):
@@ -80,7 +80,7 @@ def test_outputs_cannot_go_into_a_file(place, tmp_path, monkeypatch, capsys):
 def test_what_a_raw_file_ending_promises_is_asked_for(content, capsys, tmp_path):
     photo = tmp_path / "photo.NEF"
     photo.write_bytes(content)
-    told = "photo.NEF: found %d bytes that are no raw photograph" % len(content)
+    told = f"photo.NEF: found {len(content)} bytes that are no raw photograph"
     assert told in fails(capsys, "info", photo)
     assert told in fails(capsys, "denoise", photo, tmp_path / "out.bin")
 
@@ -173,7 +173,7 @@ def test_it_runs_as_a_program(files):
 
 def shell(line):
     """Run a line of bash, `rawkit` standing for the program; its status and stderr."""
-    line = line.replace("rawkit", "%s -m rawkit" % sys.executable)
+    line = line.replace("rawkit", f"{sys.executable} -m rawkit")
     found = subprocess.run(["bash", "-c", line], cwd=str(places.ROOT), stderr=subprocess.PIPE)
     return found.returncode, found.stderr.decode()
 
@@ -240,16 +240,16 @@ def test_swapped_files_are_asked_after(capsys):
     folder = places.ROOT / "data"
     noisy, clean = (str(folder / name) for name in (places.TEST_INPUT, places.TEST_GT))
     assert main(["check", clean, noisy]) == 0
-    assert capsys.readouterr() == ("%s: a valid answer to %s\n" % (clean, noisy), "")
+    assert capsys.readouterr() == (f"{clean}: a valid answer to {noisy}\n", "")
     assert main(["check", noisy, clean]) == 0
     out, err = capsys.readouterr()
     assert "16 of 16 patches" in err and err.endswith("are the two files swapped?\n")
-    assert out == "%s: a valid answer to %s, in form: see the warning\n" % (noisy, clean)
+    assert out == f"{noisy}: a valid answer to {clean}, in form: see the warning\n"
 
 
 def test_without_a_command_all_are_listed(capsys):
     assert main([]) == 2
-    assert "denoise a file of patches" in capsys.readouterr().err
+    assert "denoise patches, or raw photographs" in capsys.readouterr().err
 
 
 def test_outputs_that_are_no_files_are_refused_before_the_work(capsys, files):
@@ -261,5 +261,5 @@ def test_outputs_that_are_no_files_are_refused_before_the_work(capsys, files):
 def test_a_training_of_nothing_is_refused(capsys, tmp_path):
     for option, value in (("--steps", 0), ("--scenes", 0), ("--crop", 0), ("--crop", 256)):
         line = fails(capsys, "train", "Baseline", "--folder", tmp_path, option, value)
-        assert "%s: found %d" % (option[2:], value) in line
+        assert f"{option[2:]}: found {value}" in line
     assert os.listdir(str(tmp_path)) == []

@@ -42,7 +42,8 @@ def adds_one_dn():
     """A network whose answer is known: every pixel plus 1 DN."""
     model = Baseline()
     for i in range(1, 7):
-        weight, bias = getattr(model, "conv%d" % i)[0].weight, getattr(model, "conv%d" % i)[0].bias
+        layer = getattr(model, f"conv{i}")[0]
+        weight, bias = layer.weight, layer.bias
         identity = np.zeros(weight.shape, np.float32)
         identity[range(4), range(4), 1, 1] = 1
         weight[:] = identity
@@ -54,7 +55,7 @@ def adds_one_dn():
 def choice(tmp_path):
     """What makes notebook 05 take the network whose answer is known."""
     save_model(tmp_path / "mine.safetensors", adds_one_dn())
-    return "WEIGHTS = %r\n" % str(tmp_path / "mine.safetensors")
+    return f"WEIGHTS = {str(tmp_path / 'mine.safetensors')!r}\n"
 
 
 DATASETS = {  # pairs to train on, test inputs
@@ -83,13 +84,13 @@ def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, n
     error, texts = run_in_turn(name, turns)
     in_full = len(turns) - len(kinds)
     names = ["full"] * in_full + kinds
-    assert error is None, "%s, in turn %d of %s" % (error, sum(map(bool, texts)), names)
+    assert error is None, f"{error}, in turn {sum(map(bool, texts))} of {names}"
     text, texts = texts[0], texts[in_full:]
     assert "RAWKIT_DATA is set" in text or name.startswith("06")  # which needs no dataset
     for kind, text in zip(kinds, texts):
         pairs, inputs, _ = DATASETS[kind]
         if name.startswith("05"):
-            assert "ground truth: no" in text and "a valid answer: %d patches" % inputs in text
+            assert "ground truth: no" in text and f"a valid answer: {inputs} patches" in text
             assert len(open_patches(tmp_path / kind / "submit" / "result.bin")) == inputs
             assert "left out" not in text
         else:
@@ -168,7 +169,7 @@ def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_pa
     reasons = "found 120000 parameters", "returns its input", "answer of shape", "on purpose"
     for words in reasons + ("text.safetensors", "permission to run strange.py"):
         assert sum(words in line for line in left_out) == 1
-    assert "patches: %s" % (folder / "darker.safetensors") in text
+    assert f"patches: {folder / 'darker.safetensors'}" in text
     assert open_patches(tmp_path / "out" / "submit" / "result.bin").shape == (4, 256, 256)
 
 

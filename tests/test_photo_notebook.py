@@ -43,7 +43,7 @@ def test_another_photograph_twice(monkeypatch, tmp_path):
     photo = make_photo(np.ascontiguousarray(codes), "BGGR", black=0, white=4095, orientation=6)
     monkeypatch.setenv("RAWKIT_PHOTO", str(write_dng(tmp_path / "mine.dng", photo)))
     folders = {strength: tmp_path / str(strength) for strength in (1.0, 0.5)}
-    turns = [({"RAWKIT_OUTPUTS": str(folders[s])}, "STRENGTH = %g" % s) for s in folders]
+    turns = [({"RAWKIT_OUTPUTS": str(folders[s])}, f"STRENGTH = {s:g}") for s in folders]
     error, texts = run_in_turn("06", turns)
     assert error is None
     changed = {}

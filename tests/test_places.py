@@ -57,7 +57,7 @@ def test_the_run_is_quick_or_full(monkeypatch, value, full):
 @pytest.mark.parametrize("value", ["Full", "FULL", "fast", "1"])
 def test_any_other_run_is_an_error(monkeypatch, value):
     monkeypatch.setenv("RAWKIT_RUN", value)
-    with pytest.raises(ValueError, match="RAWKIT_RUN: found '%s', expected quick or full" % value):
+    with pytest.raises(ValueError, match=f"RAWKIT_RUN: found '{value}', expected quick or full"):
         is_full_run()
 
 
@@ -78,7 +78,7 @@ def test_files_are_as_public_as_the_umask_says(tmp_path):
 
 
 def test_importing_rawkit_is_light():
-    program = "import sys, rawkit; print([m for m in sys.modules if m in %r])" % (
+    program = "import sys, rawkit; print([m for m in sys.modules if m in {!r}])".format(
         ["megengine", "matplotlib", "PIL", "skimage", "scipy", "pandas"],
     )
     found = subprocess.check_output([sys.executable, "-c", program], cwd=str(places.ROOT))

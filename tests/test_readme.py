@@ -89,7 +89,7 @@ def test_both_languages_agree_in(part):
 
 @pytest.mark.parametrize("name, other", [NAMES, NAMES[::-1]])
 def test_the_other_language_is_linked_near_the_top(name, other):
-    assert "](%s)" % other in "\n".join(read(name).splitlines()[:5])
+    assert f"]({other})" in "\n".join(read(name).splitlines()[:5])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -196,7 +196,7 @@ def test_a_split_without_photographs_is_an_error_not_another_kind_of_scene(tmp_p
     Image.fromarray(pixels).save(str(tmp_path / "photos" / "one.png"))
     (own,) = [s for s in sources.SPLITS if sources.photo_files(s, tmp_path / "photos")]
     for other in set(sources.SPLITS) - {own}:
-        with pytest.raises(ValueError, match="no usable photograph of the split %r" % other):
+        with pytest.raises(ValueError, match=f"no usable photograph of the split {other!r}"):
             synth.write_dataset(tmp_path / "x", 1, 1, 0, photos=tmp_path / "photos",
                                 train_split=own, test_split=other)  # fmt: skip
     assert not (tmp_path / "x").exists()

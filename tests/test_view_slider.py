@@ -60,8 +60,8 @@ def test_static_picture_stands_in_a_table_with_its_labels(scene):
     images = [attributes for tag, attributes in reader.tags if tag == "img"]
     assert [image["alt"] for image in images] == ["a <b>", "denoised", "reference"]
     error = normalized_l1(scene[1][None], scene[2][None])[0]
-    assert images[1]["data-note"] == "error %.2f" % error
-    assert "denoised \u00b7 error %.2f" % error in reader.text
+    assert images[1]["data-note"] == f"error {error:.2f}"
+    assert f"denoised \u00b7 error {error:.2f}" in reader.text
     assert images[2]["data-note"] == ""
 
 

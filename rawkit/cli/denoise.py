@@ -25,7 +25,7 @@ def _sort_paths(args):
     if not inputs:
         raise ValueError(f"{last}: found no place for the answer, expected OUT or --to FOLDER")
     to_folder = last.is_dir() or not last.suffix
-    if len(inputs) == 1 and not inputs[0].is_dir() and not (to_folder and last.is_dir()):
+    if len(inputs) == 1 and not inputs[0].is_dir():
         if not to_folder or not is_photo_file(inputs[0]):
             return inputs, last, None
     if not to_folder:

@@ -75,7 +75,7 @@ def comparison(weights, patches):
             sheet.paste(shown.resize((side, side), Image.NEAREST), place)
             if column < 2:
                 error = normalized_l1(image[None], gt[i : i + 1])[0]
-                text = "error %.2f \u221aDN" % error
+                text = f"error {error:.2f} \u221aDN"
                 draw.text((place[0], place[1] + side + 2), text, "black", font)
     return sheet
 
@@ -128,7 +128,7 @@ def contact_sheet():
     draw, font = ImageDraw.Draw(sheet), _font()
     for i in range(PAIRS):
         left, top = i % COLUMNS * step, i // COLUMNS * height
-        draw.text((left, top + 4), "%d: %d bits" % (i, bits[i]), "black", font)
+        draw.text((left, top + 4), f"{i}: {bits[i]:.0f} bits", "black", font)
         rendering = view.estimate_rendering(noisy[i])
         for row, patch in enumerate((noisy[i], gt[i])):
             shown = Image.fromarray(view.render(patch, rendering)).resize((SMALL, SMALL))
@@ -151,13 +151,13 @@ def explorer_frames(weights):
         nbformat.write(notebook, str(folder / "explorer.ipynb"))
         environment = browser.private_environment(folder)
         with browser.jupyter_server(folder, environment) as address:
-            url = "%s/lab/tree/explorer.ipynb?token=%s" % (address, browser.TOKEN)
+            url = f"{address}/lab/tree/explorer.ipynb?token={browser.TOKEN}"
             job = {"url": url, "chromium": browser.CHROMIUM, "out": str(folder)}
             job.update(run=True, film=True)
             command = ["node", "drive.js", json.dumps(job)]
             report = json.loads(subprocess.check_output(command, cwd=str(browser.HERE)))
         if report["faults"]:
-            raise ValueError("the browser reports %s" % report["faults"][0])
+            raise ValueError(f"the browser reports {report['faults'][0]}")
         names = [folder / (name + ".png") for name in report["shots"]]
         shots = [Image.open(str(name)).convert("RGB") for name in names]
     # the line of color bars, and wider captions, change the size
@@ -181,7 +181,7 @@ def main():
         sheets["contact_sheet.jpg"] = contact_sheet()
         frames = explorer_frames(args.weights)
     except (ValueError, OSError) as error:
-        print("pictures: %s" % error, file=sys.stderr)
+        print(f"pictures: {error}", file=sys.stderr)
         return 2
     args.out.mkdir(parents=True, exist_ok=True)
     paths = [args.out / name for name in list(sheets) + ["explorer.webp"]]
@@ -201,9 +201,9 @@ def main():
         )
     sizes = [path.stat().st_size for path in paths]
     for path, size in zip(paths, sizes):
-        print("%s: %d bytes" % (show_path(path), size))
+        print(f"{show_path(path)}: {size} bytes")
     if sum(sizes) > MAX_BYTES:
-        print("pictures: found %d bytes, expected %d" % (sum(sizes), MAX_BYTES), file=sys.stderr)
+        print(f"pictures: found {sum(sizes)} bytes, expected {MAX_BYTES}", file=sys.stderr)
         return 2
     return 0
 

@@ -98,7 +98,7 @@ def private_environment(private):
     announcements = "@jupyterlab/apputils-extension:announcements"  # asks the network for news
     config.write_text(json.dumps({"disabledExtensions": {announcements: True}}))
     variables = {
-        "JUPYTER_%s_DIR" % k.upper(): str(private / k) for k in ("config", "data", "runtime")
+        f"JUPYTER_{k.upper()}_DIR": str(private / k) for k in ("config", "data", "runtime")
     }
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return dict(os.environ, PYTHONPATH=path, IPYTHONDIR=str(private / "ipython"), **variables)
@@ -116,18 +116,18 @@ def jupyter_server(folder, environment):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ["--no-browser", "--ip=127.0.0.1", "--port=%d" % port, "--allow-root"]
-    options += ["--IdentityProvider.token=" + TOKEN, "--ServerApp.root_dir=%s" % folder]
+    options = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
+    options += ["--IdentityProvider.token=" + TOKEN, f"--ServerApp.root_dir={folder}"]
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab"] + options, env=environment, stdout=log, stderr=log
     )
-    address = "http://127.0.0.1:%d" % port
+    address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(1800):  # three minutes, on a busy machine
             assert process.poll() is None, (folder / "server.log").read_text()
             try:
-                urllib.request.urlopen("%s/api/status?token=%s" % (address, TOKEN), timeout=5)
+                urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=5)
                 break
             except OSError:
                 time.sleep(0.1)
@@ -215,9 +215,7 @@ def check_explorer(report):
 
 @pytest.mark.parametrize("front_end", ["lab/tree", "notebooks"], ids=["lab", "notebook"])
 def test_widgets_live(server, drive, front_end):
-    report = drive(
-        "%s/%s/01_widgets.ipynb?token=%s" % (server, front_end, TOKEN), run=True, explorer=True
-    )
+    report = drive(f"{server}/{front_end}/01_widgets.ipynb?token={TOKEN}", run=True, explorer=True)
     check_slider(report)
     check_explorer(report)
 
@@ -229,7 +227,7 @@ def test_real_notebook_drags_in_lab(server, folder, drive):
     notebook.cells.append(nbformat.v4.new_code_cell(CELLS[-1]))
     nbformat.write(notebook, str(folder / "real.ipynb"))
     # a workspace of its own, without the notebooks that other tests opened
-    address = "%s/lab/workspaces/real/tree/real.ipynb?token=%s" % (server, TOKEN)
+    address = f"{server}/lab/workspaces/real/tree/real.ipynb?token={TOKEN}"
     report = drive(address, run=True)
     noisy, gt = (
         np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
@@ -268,7 +266,7 @@ def test_a_photographs_noise_comes_back_and_a_file_goes_up(server, folder, drive
     nbformat.write(notebook, str(folder / "photograph.ipynb"))
     sent = tmp_path / "night.dng"
     sent.write_bytes(bytes(range(256)) * 2000)
-    address = "%s/lab/workspaces/photo/tree/photograph.ipynb?token=%s" % (server, TOKEN)
+    address = f"{server}/lab/workspaces/photo/tree/photograph.ipynb?token={TOKEN}"
     found = drive(address, run=True, upload=str(sent))
     names = {}
     exec(MAKE_PATCHES + PHOTOGRAPH, names)
@@ -306,7 +304,7 @@ def index(monkeypatch, tmp_path):
 def test_the_reports_first_page(index, drive):
     path, (noisy, pred, gt) = index
     found = drive(path.as_uri())
-    (i,) = [i for i in range(3) if "Patch %d of the test input" % i in path.read_text()]
+    (i,) = [i for i in range(3) if f"Patch {i} of the test input" in path.read_text()]
     shown = compare([noisy[i], pred[i], gt[i]], max_bytes=None).images
     check_picture(found["images"]["start"], shown, (1 / 3, 2 / 3), found["lens"])
     assert found["mouse"] == pytest.approx([1 / 4, 2 / 3], abs=0.003)
