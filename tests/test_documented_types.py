@@ -17,7 +17,6 @@ from rawkit.nn import (
     predict,
     save_model,
     score_held_out,
-    score_networks,
     score_table,
     sha256,
 )
@@ -41,7 +40,6 @@ def test_paths_of_data_may_be_text(kind):
     assert len(noisy) == len(gt) == 2 and has_test_gt(folder)
     assert len(score_table(model, folder, limit=2)) == 2
     assert len(score_held_out(model, folder, limit=1, self_ensemble=False)) == 1
-    assert len(score_networks({"new": model}, folder, limit=1)) == 2
     assert score_held_out(model, kind(DATA / "weights")) is None
     assert len(open_scoring_pairs(folder, limit=None)[0]) == 16
 

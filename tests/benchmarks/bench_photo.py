@@ -8,15 +8,15 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[1:3]]
 
 import numpy as np
+from synthetic_photo import make_synthetic
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.noise import line_variance
-from rawkit.photo import denoise_photo, read_photo, write_dng
-from rawkit.photo.noise_line import estimate_frame
-from rawkit.photo.sample import make_sample
+from rawkit.photo import active_view, denoise_photo, read_photo, write_dng
+from rawkit.photo.measuring import estimate_frame
 from rawkit.places import ROOT
 from rawkit.synth import MIXED, expose, photo_files, plane_noise, random_sensor, scene_rng
 from rawkit.synth.optics import blur, camera_colors, to_mosaic
@@ -39,7 +39,7 @@ def frame(height=4000, width=6000):
     import subprocess
 
     sample = read_photo(ROOT / "data" / "photo" / "sample.dng")
-    tile = sample.mosaic[7:, 7:]
+    tile = active_view(sample)
     repeats = [-(-n // m) for n, m in zip((height, width), tile.shape)]
     mosaic = np.tile(tile, repeats)[:height, :width].copy()
     with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +109,7 @@ def peers():
     from rawkit.photo.denoising import measure_photo
     from rawkit.photo.frame import active_view, from_rggb
 
-    photo, gt = make_sample()
+    photo, gt = make_synthetic()
     model, _ = load_model(SHIPPED)
     denoise_photo(photo, model)  # the first time sets things up
     rows = [("untouched", 0.0, photo)]
