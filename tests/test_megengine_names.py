@@ -16,9 +16,9 @@ def sources():
     for path in sorted((ROOT / "rawkit").rglob("*.py")):
         yield path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "code":
-                yield "".join(line for line in cell["source"] if not line.startswith("%"))
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        yield "\n".join(line for line in code.splitlines() if not line.startswith("%"))  # magics
 
 
 def used(source, known):
