@@ -60,11 +60,10 @@ def _candidates(padded, plane, variance):
 
 
 def _columns(plane):
-    """Columns that lie beyond both neighbors nearly everywhere, and far: dead or hot ones."""
+    """Columns that lie beyond both neighbors, on one side, nearly everywhere: dead or hot ones."""
     if len(plane) < LEAST_COLUMN or plane.shape[1] < 5:
         return []
     middle = plane[:, 1:-1]
     above = (middle > np.maximum(plane[:, :-2], plane[:, 2:])).mean(0)
     below = (middle < np.minimum(plane[:, :-2], plane[:, 2:])).mean(0)
-    found = np.flatnonzero(np.maximum(above, below) > COLUMN) + 1
-    return list(found)
+    return list(np.flatnonzero(np.maximum(above, below) > COLUMN) + 1)
