@@ -198,7 +198,7 @@ def test_the_doctor_says_why_networks_do_not_start(module, fault, told, tmp_path
 def test_a_command_says_it_too(tmp_path):
     command = [sys.executable, "-m", "rawkit", "denoise", str(INPUT), str(tmp_path / "out.bin")]
     status, _, line = run(command, blocked(tmp_path, "cv2", NO_GL))
-    assert status == 2 and line.startswith("rawkit denoise: MegEngine lacks a library")
+    assert status == 2 and line.startswith("rawkit denoise: MegEngine cannot load a library")
     assert line.endswith("python -m rawkit doctor tells more")
 
 
@@ -207,7 +207,7 @@ def test_a_command_says_it_too(tmp_path):
     [
         ({"RAWKIT_CONV": "onednn"}, "oneDNN cannot be loaded"),
         ({"RAWKIT_CONV": "native"}, "unset RAWKIT_CONV"),
-        ({"MGE_DEFAULT_DEVICE": "gpu0"}, "does not start on gpu0"),
+        ({"MGE_DEFAULT_DEVICE": "gpu0"}, "found no device gpu0"),
     ],
 )
 def test_the_doctor_sees_what_makes_networks_slow_or_stop(variables, told, tmp_path, monkeypatch):

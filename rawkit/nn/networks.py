@@ -87,9 +87,7 @@ class Stabilised(M.Module):
     Poisson-Gaussian noise", IEEE Trans. Image Processing 2013.
     """
 
-    sees_clipped = False  # whether `residual` takes the second argument
-
-    def residual(self, stable, clipped=None):
+    def residual(self, stable, clipped):
         """What is noise in packed planes, in units of its deviation.
 
         Parameters
@@ -97,8 +95,7 @@ class Stabilised(M.Module):
         stable : tensor, shape (N, 4, H/2, W/2)
             Planes whose noise has deviation 1.
         clipped : tensor of 0 and 1, the same shape
-            Where a plane stands at its white level; for networks that say `sees_clipped`.
-            For others these pixels stay as they are.
+            Where a plane stands at its white level: there the light may be any above it.
         """
         raise NotImplementedError
 
@@ -127,11 +124,8 @@ class Stabilised(M.Module):
             line = [x.reshape(-1, 1, 1, 1) for x in line]
         aside, calm = _set_aside(packed, *line)
         stable = gat(calm, *line, xp=F)
-        stays, clipped = F.maximum(aside, 1 - told), _saturated(packed)
-        if self.sees_clipped:
-            noise = self.residual(stable, clipped)
-        else:
-            noise, stays = self.residual(stable), F.maximum(stays, clipped)
+        stays = F.maximum(aside, 1 - told)
+        noise = self.residual(stable, _saturated(packed))
         clean = inverse_gat(stable - noise, *line, xp=F)
         return unpack_bayer((clean + stays * (packed - clean)) / SCALE).reshape(bayer.shape)
 
@@ -186,7 +180,7 @@ def _set_aside(packed, slope, intercept):
 
 
 def _saturated(packed):
-    """Where a plane's pixels stand at its white level; their mean is known: tensor of 0 and 1."""
+    """Where a plane's pixels stand at its white level: tensor of 0 and 1."""
     top = F.max(F.max(packed, axis=3, keepdims=True), axis=2, keepdims=True)
     full = (packed >= F.maximum(top, NEAR_WHITE)).astype("float32")
     # one pixel may be the brightest by chance, a clip holds many
@@ -197,7 +191,7 @@ def _saturated(packed):
 class BlindUNet(Stabilised):
     """Our network: a small U-Net of depthwise and 1x1 layers on stabilised planes.
 
-    95,444 parameters, 6.2 thousand multiply-adds per pixel of the mosaic and view.
+    96,596 parameters, 6.5 thousand multiply-adds per pixel of the mosaic and view.
 
     Parameters
     ----------
@@ -218,7 +212,7 @@ class BlindUNet(Stabilised):
         if views not in (1, 2):
             raise ValueError("found views %r, expected 1 or 2" % (views,))
         self.config = {"views": views}
-        self.entry = Conv2d(5, 32, 3, padding=1)
+        self.entry = Conv2d(9, 32, 3, padding=1)
         self.encode1 = Block(32)
         self.down1 = Conv2d(32, 48, 2, stride=2)
         self.encode2 = M.Sequential(Block(48), Block(48))
@@ -238,24 +232,25 @@ class BlindUNet(Stabilised):
         x = self.up1(self.decode2(x + coarse))
         return self.exit(self.decode1(x + fine))
 
-    def residual(self, stable):
+    def residual(self, stable, clipped):
         if self.config["views"] == 1:
-            return self._one_view(stable)
-        turned = _turn(stable)
+            return self._one_view(stable, clipped)
+        turned = _turn(stable), _turn(clipped)
         if self.training:  # both at once is faster, but holds twice the memory
-            first, second = F.split(self._one_view(F.concat([stable, turned])), 2)
+            both = (F.concat(pair) for pair in zip((stable, clipped), turned))
+            first, second = F.split(self._one_view(*both), 2)
         else:
-            first, second = self._one_view(stable), self._one_view(turned)
+            first, second = self._one_view(stable, clipped), self._one_view(*turned)
         # the first row and column of the mosaic are in the first view only
         first, second = unpack_bayer(first), unpack_bayer(second)[:, ::-1, ::-1]
         inner = 0.5 * (first[:, 1:, 1:] + second[:, :-1, :-1])
         lower = F.concat([first[:, 1:, :1], inner], axis=2)
         return pack_bayer(F.concat([first[:, :1], lower], axis=1))
 
-    def _one_view(self, stable):
+    def _one_view(self, stable, clipped):
         level = stable.mean(axis=(2, 3), keepdims=True)
         brightness = stable.mean(axis=1, keepdims=True) / 64
-        x = F.concat([stable - level, brightness], axis=1)
+        x = F.concat([stable - level, brightness, clipped], axis=1)
         height, width = stable.shape[2:]
         # two scales of 2 need multiples of 4: the last rows and columns are used again
         if height % 4:
@@ -291,8 +286,6 @@ class DenseUNet(Stabilised):
     Image Segmentation", MICCAI 2015.  Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual
     Networks for Single Image Super-Resolution", CVPR Workshops 2017 (the block).
     """
-
-    sees_clipped = True
 
     def __init__(self):
         super().__init__()

@@ -47,7 +47,7 @@ class Variant(nn.Stabilised):
             x = decode(up(x) + seen.pop())
         return self.exit(x)
 
-    def residual(self, stable):
+    def residual(self, stable, clipped):
         light = [stable.mean(axis=1, keepdims=True) / 64] if self.light else []
         return fused(F.concat([stable - stable.mean((2, 3), True)] + light, 1), self.layers)
 

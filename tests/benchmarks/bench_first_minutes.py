@@ -55,7 +55,7 @@ class SixStabilised(Stabilised):
             layers += [Conv2d(before, after, 3, padding=1), LeakyReLU(0.125)]
         self.body = M.Sequential(*layers[:-1])
 
-    def residual(self, stable):
+    def residual(self, stable, clipped):
         return fused(stable - stable.mean(axis=(2, 3), keepdims=True), self.body)
 
 
