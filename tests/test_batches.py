@@ -92,7 +92,7 @@ def test_the_line_given_is_the_noise_that_was_added(scenes):
     assert abs(np.median(ratios) - 1) < 0.03
 
 
-def test_row_noise_and_quantisation_count_once_in_the_line_given(scenes, monkeypatch):
+def test_row_noise_and_quantization_count_once_in_the_line_given(scenes, monkeypatch):
     coarse = Sensor(10, 500.0, 65472.0, 20.0, 15.0, 12.0, np.ones(4), 0.0)
     monkeypatch.setattr(batches_file, "random_sensor", lambda rng, recipe: coarse)
     _, line, _ = next(SyntheticBatches(scenes, 2, 64, line_error=0.0, blind_share=0.0))

@@ -197,8 +197,8 @@ def test_the_phase_of_a_mosaic_is_told_from_its_greens(world):
     assert not greens_elsewhere(noisy).any()
     assert greens_elsewhere(noisy[:, :, 1:-1]).mean() > 0.7
     assert greens_elsewhere(noisy[:, 1:-1]).mean() > 0.7
-    grey = np.random.default_rng(0).poisson(900, (4, 64, 64))
-    assert not greens_elsewhere(grey).any()
+    gray = np.random.default_rng(0).poisson(900, (4, 64, 64))
+    assert not greens_elsewhere(gray).any()
 
 
 def test_pairs_are_fitted_in_pieces(rng):

@@ -81,7 +81,7 @@ def test_every_pixel_comes_back(tmp_path, photo, compressed):
 @MANY
 @given(photo=photos())
 def test_colors_land_where_they_belong(photo):
-    """Each pixel of the RGGB mosaic is of the colour that its place says."""
+    """Each pixel of the RGGB mosaic is of the color that its place says."""
     top, left, bottom, right = photo.active
     y, x = np.mgrid[0 : bottom - top, 0 : right - left]
     colors = np.array(["RGB".index(c) for c in photo.phase]).reshape(2, 2)[y % 2, x % 2]

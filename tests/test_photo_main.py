@@ -121,15 +121,15 @@ def tiff(path, mosaic, photometric, *extra):
 
 
 def test_what_holds_no_bayer_mosaic_is_named(capsys, tmp_path, rng):
-    grey = rng.integers(0, 4000, (66, 66)).astype(np.uint16)
+    gray = rng.integers(0, 4000, (66, 66)).astype(np.uint16)
     six = bytes(rng.integers(0, 3, 36).astype(np.uint8))
-    tiff(tmp_path / "xtrans.dng", grey, t.CFA, (33421, (3, 2, (6, 6))), (33422, (1, 36, six)))
-    tiff(tmp_path / "linear.dng", np.stack([grey] * 3, -1), t.LINEAR_RAW)
-    tiff(tmp_path / "mono.dng", grey, 1)
-    tiff(tmp_path / "float.dng", grey.astype(np.float32), t.CFA)
-    tiff(tmp_path / "white.dng", grey, t.CFA, (t.BLACK, (4, 1, 5000)))
-    tiff(tmp_path / "area.dng", grey, t.CFA, (t.ACTIVE_AREA, (4, 4, (0, 0, 90, 66))))
-    tiff(tmp_path / "cut.dng", grey, t.CFA)
+    tiff(tmp_path / "xtrans.dng", gray, t.CFA, (33421, (3, 2, (6, 6))), (33422, (1, 36, six)))
+    tiff(tmp_path / "linear.dng", np.stack([gray] * 3, -1), t.LINEAR_RAW)
+    tiff(tmp_path / "mono.dng", gray, 1)
+    tiff(tmp_path / "float.dng", gray.astype(np.float32), t.CFA)
+    tiff(tmp_path / "white.dng", gray, t.CFA, (t.BLACK, (4, 1, 5000)))
+    tiff(tmp_path / "area.dng", gray, t.CFA, (t.ACTIVE_AREA, (4, 4, (0, 0, 90, 66))))
+    tiff(tmp_path / "cut.dng", gray, t.CFA)
     data = (tmp_path / "cut.dng").read_bytes()
     (tmp_path / "cut.dng").write_bytes(data[: len(data) // 2])
     (tmp_path / "header.dng").write_bytes(data[:40])
@@ -185,7 +185,7 @@ def test_a_black_frame_is_described_and_named(capsys, tmp_path):
 
 
 def test_a_file_without_matrix_and_white_balance_is_written_and_says_so(capsys, tmp_path, rng):
-    light = np.array([[900, 1500], [1500, 600]])  # what a grey wall looks like to this camera
+    light = np.array([[900, 1500], [1500, 600]])  # what a gray wall looks like to this camera
     codes = np.tile(light, (48, 48)) + rng.normal(0, 20, (96, 96))
     tiff(tmp_path / "old.dng", codes.astype(np.uint16), t.CFA, (t.COLOR_MATRIX, None))
     assert run("denoise", tmp_path / "old.dng", tmp_path / "out.dng") == 0
@@ -246,10 +246,10 @@ WORDS = {"utf-8": "José © 中".encode(), "latin-1": "José ©".encode("latin-1
 
 @pytest.mark.parametrize("coding", WORDS)
 def test_a_name_that_is_not_ascii_costs_no_photograph(capsys, tmp_path, rng, coding):
-    grey = rng.normal(2000, 30, (66, 66)).astype(np.uint16)
+    gray = rng.normal(2000, 30, (66, 66)).astype(np.uint16)
     text = WORDS[coding] + b"\0"
     tiff(
-        tmp_path / "a.dng", grey, t.CFA, (315, (2, len(text), text)), (50708, (2, len(text), text))
+        tmp_path / "a.dng", gray, t.CFA, (315, (2, len(text), text)), (50708, (2, len(text), text))
     )
     assert run("denoise", tmp_path / "a.dng", tmp_path / "b.dng") == 0
     found = read_photo(tmp_path / "b.dng").metadata.exif["Exif.Image.Artist"]
