@@ -161,4 +161,11 @@ def conv_shape(module, shape, transposed):
             out.append((size + 2 * pad - reach) // stride + 1)
     if min(out) < 1:
         raise RuntimeError(f"{module} needs a larger input, found {tuple(shape)}")
+    first, second = (inputs, outputs) if transposed else (outputs, inputs)
+    weight = (first // groups, second // groups) + tuple(module.kernel_size)
+    if groups > 1:
+        weight = (groups,) + weight
+    found = tuple(module.weight.shape), module.bias is None or tuple(module.bias.shape)
+    if found != (weight, module.bias is None or (1, outputs, 1, 1)):
+        raise RuntimeError(f"{module} has weights and a bias of other shapes: {found}")
     return (shape[0], outputs) + tuple(out)
