@@ -203,7 +203,6 @@ def test_a_command_says_it_too(tmp_path):
     [
         ({"RAWKIT_CONV": "onednn"}, "oneDNN cannot be loaded"),
         ({"RAWKIT_CONV": "native"}, "unset RAWKIT_CONV"),
-        ({"MGE_DEFAULT_DEVICE": "gpu0"}, "found no device gpu0"),
     ],
 )
 def test_the_doctor_sees_what_makes_networks_slow_or_stop(variables, told, tmp_path, monkeypatch):
