@@ -218,12 +218,12 @@ def _scenes(folder, count):
                 file.write(scene.astype("<f4").data)
     try:
         scenes = np.load(str(path), mmap_mode="r", allow_pickle=False)
+        if scenes.shape != shape or scenes.dtype != np.float32:
+            raise ValueError(f"shape {scenes.shape}, {scenes.dtype}")
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(
-            f"{path}: found no scenes ({error}); remove it to have them made anew"
+            f"{path}: found no scenes ({error}), expected {shape}; remove it to have them made anew"
         ) from None
-    if scenes.shape != shape or scenes.dtype != np.float32:
-        raise ValueError(f"{path}: found {scenes.shape}, expected {shape}")
     return scenes
 
 
