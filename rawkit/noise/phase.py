@@ -7,14 +7,14 @@ from .bands import block_means
 
 BLOCK = 16  # pixels of a plane; the noise of their mean is small
 # The planes' differences, one to the other and over brightness.  Of 340 synthetic mosaics
-# with colour none is taken for another phase, and 79 to 98 % of those moved by a pixel are found.
+# with color none is taken for another phase, and 79 to 98 % of those moved by a pixel are found.
 TIMES, LEAST = 3.0, 0.04
 
 
 def greens_elsewhere(bayer):
     """Say which mosaics have their greens where red and blue should be.
 
-    That is so for GRBG and GBRG.  Grey mosaics do not tell, and BGGR looks like RGGB
+    That is so for GRBG and GBRG.  Gray mosaics do not tell, and BGGR looks like RGGB
     with red and blue exchanged, which harms nothing here.
 
     Parameters
