@@ -78,13 +78,16 @@ class Explorer(ipywidgets.VBox):
         self.stops = ipywidgets.SelectionSlider(options=stops, value=0, description="exposure")
         self.text = ipywidgets.HTML()
         names = "order place left middle right stops".split()
-        controls = {name: getattr(self, name) for name in names}
+        for name in names:
+            getattr(self, name).observe(lambda change: self._show(), "value")
         rows = [self.order, self.place, self.stops], [self.left, self.middle, self.right]
         layout = {"flex_flow": "row wrap"}
         super().__init__([ipywidgets.HBox(row, layout=layout) for row in rows] + [self.text])
         self._make = in_this_thread(self._make_slider)
         self.order.observe(lambda change: setattr(self.place, "value", 0), "value")
-        self.children += (ipywidgets.interactive_output(self._show, controls),)
+        self._output = ipywidgets.Output()
+        self.children += (self._output,)
+        self._show()
 
     def __repr__(self):  # what a page without a kernel shows
         names = ", ".join(self.denoisers)
@@ -131,12 +134,10 @@ class Explorer(ipywidgets.VBox):
         note = f"error {patch_error(bayer, self.gt[index]):.2f}" if measured else ""
         return render(bayer, rendering), note
 
-    def _show(self, **values):
-        from IPython.display import display
-
+    def _show(self):
         self.slider = self._make()
         self.text.value = self._sentence()
-        display(self.slider)
+        self.slider.put_into(self._output)
 
     def _make_slider(self):
         index = self.index

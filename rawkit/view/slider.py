@@ -111,6 +111,12 @@ class CompareSlider:
     def _repr_html_(self):
         return self._html
 
+    def put_into(self, output):
+        """Show this in an `ipywidgets.Output`, in place of what is there."""
+        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
+        data = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
     def __repr__(self):
         return f"CompareSlider({' | '.join(self.labels)})"
 

@@ -71,9 +71,7 @@ class StrengthSlider(ipywidgets.VBox):
             max_bytes=None,
             key=f"strength-{id(self)}",
         )
-        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
-        data = {"text/html": self.slider._repr_html_(), "text/plain": repr(self.slider)}
-        self._output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+        self.slider.put_into(self._output)
 
 
 def _fraction(description, value):
