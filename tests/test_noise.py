@@ -8,7 +8,6 @@ from rawkit.noise import (
     estimate_blind,
     estimate_pairs,
     gat,
-    greens_elsewhere,
     inverse_gat,
     line_variance,
     photon_transfer_curve,
@@ -171,15 +170,6 @@ def test_texture_all_over_raises_the_line_by_less_than_half():
         noisy, _ = expose(scene, s, rng)
         errors.append(log_error(noisy, *plane_noise(s), s.black_level, np.median(noisy)))
     assert np.quantile(np.abs(errors), 0.75) < 0.16 and np.median(np.abs(errors)) < 0.1
-
-
-def test_the_phase_of_a_mosaic_is_told_from_its_greens(world):
-    noisy = world[0]
-    assert not greens_elsewhere(noisy).any()
-    assert greens_elsewhere(noisy[:, :, 1:-1]).mean() > 0.7
-    assert greens_elsewhere(noisy[:, 1:-1]).mean() > 0.7
-    gray = np.random.default_rng(0).poisson(900, (4, 64, 64))
-    assert not greens_elsewhere(gray).any()
 
 
 def test_pairs_are_fitted_in_pieces(rng):

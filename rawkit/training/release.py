@@ -11,8 +11,9 @@ import numpy as np
 
 from ..binio import PATCH_SIZE, open_pairs
 from ..conv.device import NO_GPU, without_lines
-from ..nn.networks import NETWORKS, Stabilised
+from ..nn.networks import NETWORKS
 from ..nn.prediction import denoise
+from ..nn.stabilized import Stabilised
 from ..nn.tensor_files import check_meta, load_arrays
 from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, atomic_file, check_output, show_path
