@@ -23,7 +23,6 @@ TYPOGRAPHY = {  # what no Chinese typesetter would let pass
     "no space between Chinese and Latin": f"{HAN}[*`]*{LATIN}|{LATIN}[*`]*{HAN}|{HAN}`|`{HAN}",
     "half-width punctuation": f"{HAN}[*`]*[,;:!?.(]|[,;:!?)]{HAN}",
     "a space at full-width punctuation": r" [，。；：！？、）]|[，；、（] ",
-    "emphasis that is not rendered": rf"[，。；：！？、）]\*+{HAN}|{HAN}\*+[（“《]",
 }
 
 
@@ -93,6 +92,9 @@ def test_typography_and_links(path):
         for fault, pattern in TYPOGRAPHY.items():
             found = re.search(f".*(?:{pattern}).*", re.sub(r"\]\([^)]*\)", "]", prose))
             assert found is None, f"{entry.msgctxt}: {fault}: {found.group()}"
+        for bold in re.finditer(r"\*\*([^*]+)\*\*", prose):  # CommonMark would not render it
+            first, last, after = bold[1][0], bold[1][-1], prose[bold.end() : bold.end() + 1]
+            assert first.isalnum() and (last.isalnum() or not after.isalnum()), bold.group()
         for target in links(entry.msgstr):
             assert "://" in target or (FOLDER / target.split("#")[0]).exists(), target
 
