@@ -17,7 +17,7 @@ polib = pytest.importorskip("polib")  # for development; Python 3.7 runs without
 FOLDER = pages.NOTEBOOKS / "zh"
 CATALOGS = sorted(FOLDER.glob("*.po"))
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
-CODE = re.compile(r"`[^`\n]+`")
+CODE = re.compile(r"`[^`]+`")
 HAN, LATIN = "[\u4e00-\u9fff]", "[A-Za-z0-9]"
 TYPOGRAPHY = {  # what no Chinese typesetter would let pass
     "no space between Chinese and Latin": f"{HAN}[*`]*{LATIN}|{LATIN}[*`]*{HAN}|{HAN}`|`{HAN}",
@@ -39,7 +39,7 @@ def fences(text):
 
 
 def inline_code(text):
-    return sorted(CODE.findall(without_fences(text)))
+    return sorted(" ".join(code.split()) for code in CODE.findall(without_fences(text)))
 
 
 def numbers(text):
