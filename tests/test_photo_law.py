@@ -11,11 +11,13 @@ from rawkit.nn import SHIPPED, load_model
 from rawkit.photo import (
     active_view,
     denoise_photo,
+    describe,
     find_clip,
     find_violation,
     measure_photo,
     read_photo,
 )
+from rawkit.photo.banding import find_banding
 from rawkit.places import ROOT
 from rawkit.synth import Sensor, expose, photo_files, scene_rng
 from rawkit.synth.optics import blur, camera_colors, to_mosaic
@@ -193,6 +195,22 @@ def test_the_law_holds_on_what_else_cameras_do(model, scene, kind):
         for values in (noisy, truth):
             values[0::2, 1::2] = (values[0::2, 1::2] - BLACK) * 1.01 + BLACK
     assert errors(noisy, truth, denoised(noisy, model)).max() < 1.0
+
+
+def test_banding_that_stands_out_is_measured_and_goes(model, scene):
+    dark = scene * np.float32(0.1)
+    noisy, truth = shoot(dark, row_noise=120.0)  # 0.44 of the input's error without
+    assert errors(noisy, truth, denoised(noisy, model)).max() < 0.3
+    assert any(line.startswith("banding: rows differ by 0.6") for line in describe(frame(noisy)))
+
+
+def test_what_the_scene_shows_is_no_banding(scene):
+    blinds = scene.copy()
+    blinds[8:] += 0.1 * (np.arange(len(scene) - 8) // 12 % 2)[:, None]
+    for light in (scene, scene * np.float32(0.1), blinds):
+        photo = frame(shoot(light)[0])
+        rows, columns = find_banding(*measure_photo(photo))[0]
+        assert not rows.any() and not columns.any()
 
 
 def test_the_law_finds_a_maze_a_cast_and_lifted_shadows(scene):

@@ -124,8 +124,10 @@ class Stabilised(M.Module):
             line = [x.reshape(-1, 1, 1, 1) for x in line]
         aside, calm = _set_aside(packed, *line)
         stable = gat(calm, *line, xp=F)
-        stays = F.maximum(aside, 1 - told)
-        noise = self.residual(stable, _saturated(packed))
+        clipped = _saturated(packed)
+        blown = F.minimum(clipped, -_largest_around(-clipped))  # with all neighbors: no chance
+        stays = F.maximum(F.maximum(aside, blown), 1 - told)
+        noise = self.residual(stable, clipped)
         clean = inverse_gat(stable - noise, *line, xp=F)
         return unpack_bayer((clean + stays * (packed - clean)) / SCALE).reshape(bayer.shape)
 

@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
+from .banding import find_banding
 from .checking import find_violation
 from .clipping import find_clip, flatten
 from .defects import find_defects
@@ -21,7 +22,8 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     """Denoise a whole frame.
 
     The answer is checked: no mean of a block may move (`find_violation`).  If one does, the
-    frame is denoised once more, with one noise line for all colors and everywhere.
+    frame is denoised once more, with one noise line for all colors and everywhere, and banding
+    left as it is.
 
     Parameters
     ----------
@@ -61,15 +63,19 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
 
     keep = None if remove_hot_pixels else defects
     before = from_rggb(flat, repaired) if remove_hot_pixels else photo
-    treatments = [noise]
-    if noise.factor is not None or any(np.ptp(x) for x in noise.line):
-        treatments.append(plain_noise(noise))
-    for treatment in treatments:
+    treatments = [(noise, repaired), (plain_noise(noise), repaired)]
+    if noise.factor is None and not any(np.ptp(x) for x in noise.line):
+        treatments.pop()
+    rows, columns = find_banding(repaired, noise)[0]
+    if rows.any() or columns.any():
+        even = repaired - rows - columns
+        treatments.insert(0, (measure_mosaic(even), even))
+    for treatment, mosaic in treatments:
         if strength > 1:
             treatment, share = strengthen(treatment, strength), np.ones(4)
         else:
-            share = strength * choose_share(model, flat, repaired, treatment)
-        clean = denoise_mosaic(model, repaired, treatment, progress)
+            share = strength * choose_share(model, flat, mosaic, treatment)
+        clean = denoise_mosaic(model, mosaic, treatment, progress)
         clean = mix(repaired, clean, share)
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
         answer = answer._replace(

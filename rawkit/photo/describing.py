@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .banding import LEAST, find_banding
 from .clipping import clipped_share, find_clip
 from .frame import active_view
 from .measuring import MID_GREY, deviation_in_codes, measure_photo, noise_in_codes
@@ -61,7 +62,7 @@ def _camera(photo):
 
 
 def _noise(photo):
-    _, noise = measure_photo(photo)
+    rggb, noise = measure_photo(photo)
     a, b = noise_in_codes(photo, noise.line)[0]
     dark, grey = (deviation_in_codes(photo, noise.line, light) for light in (0, MID_GREY))
     lines = [
@@ -79,6 +80,9 @@ def _noise(photo):
             f"noise of flat parts is {noise.flat:.1f} times as strong as measured: the camera may "
             "have smoothed it; --strength 2 takes more"
         )
+    for name, strength in zip(("rows", "columns"), find_banding(rggb, noise)[1]):
+        if strength >= LEAST:
+            lines.append(f"banding: {name} differ by {strength:.2f} of the noise")
     return lines + _differences(photo, noise)
 
 
