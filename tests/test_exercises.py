@@ -171,6 +171,22 @@ off = [(m - means[0])[dark].mean() for m in means[1:]]
 assert abs(off[0]) < 0.5 < off[1], off
 """,
     ),
+    "07": Exercise(
+        "07",
+        "STEPS = 10\nSCENES = 4",
+        check="""
+# SURE says the true error where noise is white, whatever the network
+rows = pd.DataFrame(rows, columns).T
+assert (rows[columns[0]] - rows[columns[1]]).abs().max() < 0.03, rows
+assert abs(told["untouched"] - 1) < 0.01 and told["BlindUNet"] < 0.1, told
+
+# 07-3: the best constant answer to skewed noise is its mean, or with the absolute value its median
+dark = rng.poisson(1.5, 10001).astype(float)
+answers = np.linspace(0, 2, 201)
+best = [answers[np.argmin([f(dark - a).mean() for a in answers])] for f in (np.square, np.abs)]
+assert abs(best[0] - dark.mean()) < 0.01 and abs(best[1] - np.median(dark)) < 0.02, best
+""",
+    ),
 }
 
 
