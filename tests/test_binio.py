@@ -9,16 +9,12 @@ from rawkit import binio, open_pairs, open_patches, places, split_pairs, write_p
 
 
 def test_what_is_written_is_read_back(tmp_path, patches):
-    path = write_patches(tmp_path / "new" / "a.bin", patches)
+    pieces = (patches[i : i + 2].astype(">u2") for i in (0, 2))
+    path = write_patches(tmp_path / "new" / "a.bin", pieces)
     assert path.read_bytes() == patches.astype("<u2").tobytes()
     opened = open_patches(path)
     assert opened.dtype == np.dtype("<u2") and not opened.flags.writeable
     np.testing.assert_array_equal(opened, patches)
-
-
-def test_patches_can_come_in_pieces(tmp_path, patches):
-    path = write_patches(tmp_path / "a.bin", (patches[i : i + 2] for i in (0, 2)))
-    np.testing.assert_array_equal(open_patches(path), patches)
 
 
 @pytest.mark.parametrize("size", [0, 1, binio.PATCH_BYTES - 2, 3 * binio.PATCH_BYTES + 1])
@@ -36,21 +32,11 @@ def test_missing_files_and_folders_are_named(tmp_path):
         open_patches(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        np.zeros((1, 256, 256), np.float32),
-        np.zeros((1, 256, 256), np.int16),
-        np.zeros((256, 256), np.uint16),
-        np.zeros((1, 128, 128), np.uint16),
-        np.zeros((0, 256, 256), np.uint16),
-        [[1, 2]],
-    ],
-)
-def test_a_refused_write_leaves_the_old_file_and_nothing_else(tmp_path, patches, bad):
+def test_a_refused_write_leaves_the_old_file_and_nothing_else(tmp_path, patches):
     path = write_patches(tmp_path / "result.bin", patches)
-    with pytest.raises(ValueError, match="result.bin: found"):
-        write_patches(path, bad)
+    for shape, dtype in (((1, 256, 256), "f4"), ((256, 256), "u2"), ((0, 256, 256), "u2")):
+        with pytest.raises(ValueError, match="result.bin: found"):
+            write_patches(path, np.zeros(shape, dtype))
     np.testing.assert_array_equal(open_patches(path), patches)
     assert os.listdir(str(tmp_path)) == ["result.bin"]
 
@@ -68,20 +54,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, patches):
     assert os.listdir(str(tmp_path)) == ["result.bin"]
 
 
-def test_an_unwritable_folder_is_named(tmp_path, patches):
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match="file: found a folder that cannot be written"):
-        write_patches(tmp_path / "file" / "result.bin", patches)
-
-
-def test_big_endian_arrays_are_written_little_endian(tmp_path, patches):
-    path = write_patches(tmp_path / "a.bin", patches.astype(">u2"))
-    np.testing.assert_array_equal(open_patches(path), patches)
-
-
-@pytest.mark.parametrize(
-    "count, held_out", [(1, 0), (2, 1), (3, 1), (4, 1), (5, 1), (32, 8), (8192, 1024)]
-)
+@pytest.mark.parametrize("count, held_out", [(1, 0), (2, 1), (5, 1), (32, 8), (8192, 1024)])
 def test_the_last_pairs_are_held_out_and_none_is_lost(count, held_out):
     noisy = np.arange(count)
     training, held = split_pairs(noisy, -noisy)

@@ -1,8 +1,8 @@
-"""Nothing lost: kills, full disks, files of strangers and two at once, for real.
+"""Nothing lost: kills, full disks and damaged files, for real.
 
-The suite runs a short form.  The long one, two minutes, prints its figures:
+The suite runs a short form.  The long one prints its figures:
 
-    RAWKIT_CAMPAIGN=long .venv/bin/python -m pytest -s tests/test_campaign.py
+    RAWKIT_CAMPAIGN=long .venv/bin/python -m pytest -s -m "slow or not slow" tests/test_campaign.py
 """
 
 import io
@@ -19,18 +19,16 @@ import pytest
 from photo_files import compress, make_photo
 from PIL import Image
 
-from rawkit import open_patches, places, write_patches
+from rawkit import places, write_patches
 from rawkit.cli.submission import check_submission
 from rawkit.nn import Baseline, load_model, save_model
-from rawkit.nn.tensor_files import load_arrays, save_arrays
+from rawkit.nn.tensor_files import load_arrays
 from rawkit.photo import read_photo, write_dng
-from rawkit.score import megcup_score
 from rawkit.synth import datasets, write_dataset
 from rawkit.synth.datasets import read_parameters
 from rawkit.synth.photographs import usable_photographs
 from rawkit.synth.recipes import get_recipe
 from rawkit.training import release
-from rawkit.training.loop import History, write_log
 from rawkit.training.release import _scenes
 
 LONG = os.environ.get("RAWKIT_CAMPAIGN") == "long"
@@ -41,46 +39,33 @@ def patches_of(value):
     return np.full((3, 256, 256), value, np.uint16)
 
 
-def dataset(folder, value):
-    write_dataset(folder, 2, 1, value, overwrite=True, workers=1, preset=RECIPE)
-
-
-def table(path, value):
-    write_log(path, History(np.full(20000, float(value)), [], 0.0, 0))
+def write_set(folder, value):
+    return write_dataset(folder, 2, 1, value, overwrite=True, workers=1, preset=RECIPE)
 
 
 WRITERS = {  # each writes a version of something at a place
-    "patches": lambda path, value: write_patches(path, patches_of(value)),
-    "archive": lambda path, value: save_arrays(path, {"a": patches_of(value)}, {"v": value}),
-    "table": table,
-    "dataset": dataset,
+    "patches": lambda path, value: write_patches(path / "p.bin", patches_of(value)),
+    "dataset": write_set,
     "scenes": lambda path, value: _scenes(path, 2),
 }
-
-
-SINGLE = ("patches", "archive", "table")  # the place is a file, not a folder
 
 
 @pytest.fixture(autouse=True)
 def quick_scenes(monkeypatch):
     """What is written does not matter here, only whether it is whole."""
 
-    def ones(first, count):
-        return np.full((count, 256, 256), first + 1, "<f4")
-
     def pair(task):
         _, seed, index, *_ = task
         noisy, gt = np.full((2, 256, 256), 10 * seed + index, np.uint16)
         return noisy, gt, dict.fromkeys(datasets.CSV_FIELDS, index)
 
-    monkeypatch.setattr(release, "_make_scenes", ones)
+    monkeypatch.setattr(release, "_make_scenes", lambda n: np.ones((n, 256, 256), "<f4"))
     monkeypatch.setattr(datasets, "pair_task", pair)
 
 
 def contents(path):
     """What stands at a place, hidden files aside."""
-    files = sorted(path.glob("[!.]*")) if path.is_dir() else [path] if path.exists() else []
-    return {file.name: file.read_bytes() for file in files}
+    return {file.name: file.read_bytes() for file in sorted(path.glob("[!.]*"))}
 
 
 def in_child(function, *arguments):
@@ -125,32 +110,30 @@ def kill_at(count, functions, run, *arguments):
     run(*arguments)
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", ["patches", "dataset"])
 def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, kind, capsys):
     write, path = WRITERS[kind], tmp_path / "place"
     versions = []
     for value in (1, 2):
-        write(tmp_path / str(value), value)
-        found = contents(tmp_path / str(value))
-        versions.append({"place" if kind in SINGLE else name: data for name, data in found.items()})
+        write(path, value)
+        versions.append(contents(path))
     kills = completed = 0
     places_to_die = [(os, "replace"), (os, "fsync"), (os, "rename")]
     places_to_die += [(Path, "unlink"), (Path, "rmdir")]
     for count in range(1, 60):
-        if kind != "scenes":
-            write(path, 1)
+        write(path, 1)
         died = finish(in_child(kill_at, count, places_to_die, write, path, 2))
         kills += died == -signal.SIGKILL
         found = contents(path)
         if kind == "dataset" and found not in versions:  # killed while it took the old one's place
             completed += 1
-            assert not pairs_of_two_sets(found, versions)
+            for noisy, gt in places.GT_OF.items():  # no pair of both sets
+                pair = found.get(noisy), found.get(gt)
+                assert None in pair or pair in [(one[noisy], one[gt]) for one in versions]
             with pytest.raises(FileExistsError):
                 write_dataset(path, 2, 1, 3, workers=1, preset=RECIPE)
             assert "put the set in place that an earlier run made" in capsys.readouterr().err
             assert contents(path) == versions[1]
-        elif kind == "scenes":
-            assert found in ({}, versions[1])
         else:
             assert found in versions
         if died != -signal.SIGKILL:
@@ -160,16 +143,6 @@ def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, kind, capsys):
     assert contents(path) == versions[1]
     assert (completed > 8) == (kind == "dataset")
     print(f"{kind}: {kills} kills, {completed} completed by the next start, nothing half written")
-
-
-def pairs_of_two_sets(found, versions):
-    """The noisy patches of one version beside the ground truth of another."""
-    pairs = [pair for pair in places.GT_OF.items() if set(pair) <= set(found)]
-    return [
-        pair
-        for pair in pairs
-        if not any(all(found[name] == whole[name] for name in pair) for whole in versions)
-    ]
 
 
 def full_disk(size, run, *arguments):
@@ -182,29 +155,12 @@ def test_a_full_disk_is_named_and_the_old_file_survives(tmp_path, kind):
     write, path = WRITERS[kind], tmp_path / "place"
     if kind != "scenes":
         write(path, 1)
-    before, rng = contents(path), np.random.default_rng(3)
-    sizes = [0, 1, 100] + rng.integers(101, 130000, 30 if LONG else 3).tolist()
-    for size in sizes:
+    before = contents(path)
+    for size in np.linspace(0, 130000, 30 if LONG else 4, dtype=int):
         said = finish(in_child(full_disk, size, write, path, 2))
         assert "place" in said and "room for it on the disk" in said
         assert contents(path) == before
     assert not list(tmp_path.rglob(".rawkit-*"))
-    print(f"{kind}: {len(sizes)} full disks named, nothing lost")
-
-
-@pytest.mark.parametrize("kind", WRITERS)
-def test_two_writers_at_once_leave_one_whole(tmp_path, kind):
-    write, path = WRITERS[kind], tmp_path / "place"
-    versions = []
-    for value in (1, 2):
-        write(path, value)
-        versions.append(contents(path))
-    for _ in range(20 if LONG else 3):
-        if kind == "scenes":
-            next(path.glob("*.npy")).unlink()
-        said = [finish(child) for child in [in_child(write, path, value) for value in (1, 2)]]
-        assert all(text == "" or "another run at work" in text for text in said), said
-        assert "" in said and contents(path) in versions
 
 
 CHILD = """
@@ -258,8 +214,8 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
         write_patches(folder / "noisy.bin", gt // 2)
     train_in_child(tmp_path / "whole")
     expected, _ = load_arrays(tmp_path / "whole" / "w.safetensors")
-    steps = rng.integers(1, 40, 18 if LONG else 1)
-    points = [f"step {step}" for step in np.sort(steps)] + ["validating", "saving"]
+    points = [f"step {step}" for step in np.sort(rng.integers(1, 40, 18 if LONG else 1))]
+    points += ["validating", "saving"]
     done, repeated = 0, []
     for point in points:
         lines = train_in_child(tmp_path / "killed", point, rng.uniform(0, 0.02))
@@ -272,7 +228,6 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
     assert lines[-1] == "saved 40", "after the last step nothing is trained again"
     found, _ = load_arrays(tmp_path / "killed" / "w.safetensors")
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
-    print(f"training: {len(points)} kills, the same weights bit for bit")
 
 
 def mutate(rng, data):
@@ -302,28 +257,24 @@ def readers(folder):
     """Of each kind of file: its name, a good one, and what reads it."""
     model = folder / "good.safetensors"
     save_model(model, Baseline())
-    small = {"losses": np.ones(9), "n": np.array(4)}
-    save_arrays(folder / "small.safetensors", small, {"settings": {}})
-    np.savez_compressed(folder / "old.npz", meta=np.array("{}"), **small)
-    write_dataset(folder / "set", 2, 0, 1, workers=1, preset=RECIPE)
+    np.savez_compressed(folder / "old.npz", meta=np.array("{}"), losses=np.ones(9))
+    write_set(folder / "set", 1)
     truth = (folder / "set" / "true_parameters.csv").read_bytes()
     patch = write_patches(folder / "p.bin", patches_of(7)[:1]).read_bytes()
     _scenes(folder / "made", 2)
     (scenes,) = (folder / "made").glob("*.npy")
     pixels = np.random.default_rng(0).integers(0, 255, (200, 220, 3), np.uint8)
     yield "w.safetensors", model.read_bytes(), load_model
-    yield "a.safetensors", (folder / "small.safetensors").read_bytes(), load_arrays
     yield "z.npz", (folder / "old.npz").read_bytes(), load_arrays
     yield "true_parameters.csv", truth, lambda path: read_parameters(path.parent, "x")
     yield "p.bin", patch, lambda path: check_submission(path, folder / "p.bin")
-    yield "s.bin", patch, lambda path: megcup_score(open_patches(path), open_patches(path))
     yield scenes.name, scenes.read_bytes(), lambda path: _scenes(path.parent, 2)
     mosaic = np.random.default_rng(0).integers(512, 16383, (48, 64), dtype=np.uint16)
     photo = write_dng(folder / "plain.dng", make_photo(mosaic))
     yield "plain.dng", photo.read_bytes(), read_photo
     compress(photo)  # so that LibRaw must read it
     yield "compressed.dng", photo.read_bytes(), read_photo
-    for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP"):
+    for kind in ("PNG", "TIFF"):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, kind)
         yield "x." + kind.lower(), file.getvalue(), photographs
@@ -340,9 +291,7 @@ def test_damaged_files_give_one_line_that_names_them(tmp_path):
     rng, place = np.random.default_rng(1), tmp_path / "fuzz"
     place.mkdir()
     kinds = list(readers(tmp_path))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    count = refused = 0
-    slowest = 0.0
+    refused = 0
     for _ in range(1000 if LONG else 12):
         for name, good, read in kinds:
             path, began = place / name, time.process_time()
@@ -352,8 +301,5 @@ def test_damaged_files_give_one_line_that_names_them(tmp_path):
             except (ValueError, OSError) as error:
                 refused += 1
                 assert name in str(error) and "\n" not in str(error), (name, error)
-            count, slowest = count + 1, max(slowest, time.process_time() - began)
             assert time.process_time() - began < 10, name
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    assert grown < 300, f"{grown:.0f} MiB"
-    print(f"fuzz: {count} files, {refused} refused with one line, {slowest:.1f} s the slowest")
+    print(f"{refused} damaged files refused with one line")

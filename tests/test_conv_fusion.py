@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 from conv_checks import TOLERANCE, Skips, assert_close, difference, expect, gradients, use
 from megengine.autodiff import GradManager
-from megengine.utils.module_stats import module_stats
 
 from rawkit.conv import Conv2d, LeakyReLU, ReLU, fused, fusion
-from rawkit.conv.graph import Tape, Unsupported
 from rawkit.conv.library import load_library
 
 pytestmark = pytest.mark.usefixtures("auto_path")
@@ -32,47 +30,22 @@ class Own(M.Module):
         return self.last(self.operation(self.first(x)))
 
 
-class Nested(M.Module):
-    """One that fuses, inside another."""
-
-    def __init__(self, operation):
-        super().__init__()
-        self.inner = M.Sequential(Own(operation), LeakyReLU(0.125))
-
-    def forward(self, x):
-        return x + fused(x, self.inner)
-
-
 def either_sign(x):
     return x if x.sum() > 0 else -x
 
 
-def first_if_equal(x):
-    y = x + x
-    return x if (x == y) is False else y
-
-
-SLOW = (
-    Conv2d(8, 8, (1, 5), padding=(0, 2), groups=8),
-    Conv2d(8, 8, 3, padding=2, dilation=2, groups=8),
-)
 UNKNOWN = {
     "M.ReLU": M.ReLU(),
     "M.Conv2d": M.Conv2d(8, 8, 1),
     # MegEngine 1.13 sometimes finds a wrong gradient of its weight where it evaluates
     "M.BatchNorm2d": M.BatchNorm2d(8, affine=False),
-    "F.sigmoid": F.sigmoid,
     "F.concat": lambda x: F.concat([x[:, :4], x[:, 4:]], axis=1),
     "times 2": lambda x: x * 2,
-    "minus": lambda x: x - x.mean(),
-    "negative": lambda x: -x,
     "slice": lambda x: x[:, ::-1] + x,
     "broadcast": lambda x: x + fused(x, M.AvgPool2d(1)).mean(axis=1, keepdims=True),
     "condition": either_sign,
-    "comparison": first_if_equal,
     "NumPy": lambda x: x + mge.Tensor(np.asarray(x)),
-    "a large depthwise filter": SLOW[0],
-    "a dilated depthwise filter": SLOW[1],
+    "a large depthwise filter": Conv2d(8, 8, (1, 5), padding=(0, 2), groups=8),
     "padding": Conv2d(8, 8, 3, padding=1, padding_mode="reflect"),
     "a negative slope": LeakyReLU(-0.5),
 }
@@ -89,9 +62,8 @@ def reports():
 
 
 @pytest.mark.parametrize("name", sorted(UNKNOWN))
-@pytest.mark.parametrize("make", [Own, Nested])
-def test_what_cannot_be_recorded_runs_all_the_same(make, name, reports):
-    net = make(UNKNOWN[name])
+def test_what_cannot_be_recorded_runs_all_the_same(name, reports):
+    net = Own(UNKNOWN[name])
     net.eval()  # in training, what comes before a BatchNorm gets no gradient but noise
     x, dy = np.random.default_rng(0).normal(size=(2, 2, 4, 8, 8)).astype(np.float32)
     use("native")
@@ -100,30 +72,6 @@ def test_what_cannot_be_recorded_runs_all_the_same(make, name, reports):
     assert_close(gradients(net, x, dy), expected)
     assert_close(gradients(net, x, dy, lambda x, net: net(x)), expected)
     assert not reports, "MegEngine reports an error that is none"
-
-
-@pytest.mark.parametrize("layer", SLOW)
-def test_what_onednn_computes_slowly_is_left_to_megengine(layer):
-    with pytest.raises(Unsupported, match="plain loops"):
-        layer.record(Tape((1, 8, 16, 16)).input())
-
-
-def test_gradients_come_where_nobody_can_be_asked_who_wants_them(monkeypatch):
-    use("onednn")
-    net, (x, dy) = Skips(8), np.random.default_rng(0).normal(size=(2, 1, 5, 8, 8))
-    x, dy = x.astype(np.float32), dy[:, :4].astype(np.float32)
-    expected = gradients(net, x, dy)
-    monkeypatch.setattr(fusion, "core2", None)
-    assert_close(gradients(net, x, dy), expected)
-    assert difference(fused(mge.Tensor(x), net).numpy(), expected["y"]) < TOLERANCE
-
-
-def test_a_result_that_is_no_value_is_passed_on():
-    use("onednn")
-    x, layer = mge.Tensor(np.ones((1, 4, 8, 8), np.float32)), Conv2d(4, 8, 3)
-    both = fused(x, lambda v: (v, layer(v)))
-    assert both[0] is x and both[1].shape == (1, 8, 6, 6)
-    assert fused(x, lambda v: None) is None
 
 
 class Failing:
@@ -143,10 +91,8 @@ class Failing:
 @pytest.mark.parametrize(
     "name, after, layer",
     [
-        ("convolution_forward_primitive_desc_create", 0, r"Conv2d .* \(16, 5, 3, 3\)"),
         ("convolution_backward_weights_primitive_desc_create", 0, r"Conv2d .* \(4, 16, 3, 3\)"),
         ("deconvolution_forward_primitive_desc_create", 0, r"ConvTranspose2d .* \(32, 16, 2, 2\)"),
-        ("binary_primitive_desc_create", 0, "an addition"),
         ("primitive_execute", 1, r"Conv2d .* \(16, 5, 3, 3\)"),
         ("primitive_execute", 40, ""),  # in the backward pass
     ],
@@ -181,41 +127,6 @@ def test_only_what_wants_a_gradient_gets_one(path):
         assert {id(t) for t in tensors if t.grad is not None} == {id(t) for t in wanted}
         for t in tensors:
             t.grad = None
-
-
-@pytest.mark.parametrize("path", ["onednn", "native"])
-def test_module_stats_count_the_same(path):
-    use(path)
-
-    class Net(M.Module):
-        def __init__(self):
-            super().__init__()
-            self.body = Skips()
-
-        def forward(self, x):
-            return fused(x, self.body.forward)
-
-    total, _ = module_stats(
-        Net(), inputs=np.zeros((1, 5, 8, 8), np.float32), logging_to_stdout=False
-    )
-    # entry, wide, mix, down, up, exit; `wide` and `mix` work twice
-    assert total.param_dims == 736 + 144 + 272 + 2080 + 2064 + 580
-    assert total.flops == 47104 + 2 * 9216 + 2 * 17408 + 33280 + 33792 + 37120
-
-
-@pytest.mark.parametrize("path", ["onednn", "native"])
-@pytest.mark.parametrize(
-    "shape",
-    [(1, 5, 8, 8), (4, 8, 8), (1, 4, 1, 8), (0, 4, 8, 8)],
-    ids=["channels", "rank", "small", "empty"],
-)
-def test_wrong_shapes_raise(path, shape):
-    use(path)
-    if path == "native" and 0 in shape:
-        pytest.skip("MegEngine answers nothing with nothing")
-    layer = Conv2d(4, 8, 3)
-    with pytest.raises((RuntimeError, AssertionError)):
-        fused(mge.Tensor(np.zeros(shape, np.float32)), layer, LeakyReLU(0.1)).numpy()
 
 
 def test_mistakes_have_clear_errors():

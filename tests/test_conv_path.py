@@ -10,7 +10,6 @@ from conv_checks import use
 
 from rawkit import conv
 from rawkit.conv import Conv2d, fused, library, threads
-from rawkit.places import ROOT
 
 pytestmark = pytest.mark.usefixtures("auto_path")
 
@@ -39,10 +38,6 @@ def test_without_onednn_megengine_computes_and_the_reason_helps(monkeypatch, rel
         assert text in reason
     x = mge.Tensor(np.ones((1, 4, 8, 8), np.float32))
     assert fused(x, Conv2d(4, 8, 3)).shape == (1, 8, 6, 6)
-
-
-def test_the_package_to_install_is_the_pinned_one():
-    assert library.PACKAGE in (ROOT / "requirements.txt").read_text().splitlines()
 
 
 def test_environment_chooses_the_path(monkeypatch):

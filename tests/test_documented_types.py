@@ -1,4 +1,4 @@
-"""Every public function takes what its documentation says: of paths, text as well as Path."""
+"""Every path may be text as well as a Path, as the documentation says."""
 
 from pathlib import Path
 
@@ -9,12 +9,10 @@ from rawkit.binio import open_pairs
 from rawkit.nn import (
     SHIPPED_BASELINE,
     Baseline,
-    denoise,
     has_test_gt,
     import_network,
     load_model,
     open_scoring_pairs,
-    predict,
     save_model,
     score_held_out,
     score_table,
@@ -22,8 +20,7 @@ from rawkit.nn import (
 )
 from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.places import ROOT
-from rawkit.synth import MIXED, PRESETS, clean_patches
-from rawkit.training import PairBatches, SyntheticBatches, release, train, write_log
+from rawkit.training import PairBatches, release, train, write_log
 from rawkit.training.release import pretrain, pretrain_release
 
 DATA = ROOT / "data"
@@ -65,23 +62,3 @@ def test_paths_of_a_training_may_be_text(kind, tmp_path, monkeypatch):
     path, _ = pretrain("Baseline", kind(tmp_path / "one"), **options)
     pretrain("Baseline", kind(tmp_path / "two"), start=kind(path), **options)
     pretrain_release(kind(tmp_path), scenes=3)
-
-
-def test_arrays_may_be_of_any_real_type(patches):
-    model, expected = Baseline(), None
-    for dtype in ("uint16", "int64", "float32", "float64"):
-        found = predict(model, patches[:, :16, :16].astype(dtype))
-        expected = found if expected is None else expected
-        np.testing.assert_array_equal(found, expected)
-    assert denoise(model, patches[:1], batch_size=3, truncate=True).dtype == np.uint16
-
-
-@pytest.mark.parametrize("recipes", [(MIXED,), [MIXED, PRESETS["soft"]]])
-def test_batches_take_any_sequence_of_recipes(recipes):
-    scenes = clean_patches(2, seed=3, workers=1)
-    assert len(next(SyntheticBatches(scenes, 2, 48, recipes=recipes))) == 3
-
-
-@pytest.mark.parametrize("crop, side", [(None, 256), (16, 16)])
-def test_whole_patches_need_no_crop(crop, side):
-    assert next(PairBatches(*open_pairs(DATA), 1, crop=crop))[0].shape == (1, 1, side, side)

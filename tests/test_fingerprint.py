@@ -13,14 +13,8 @@ import pytest
 from rawkit import places, write_patches
 from rawkit.binio import open_patches
 from rawkit.nn import Baseline, BlindUNet
-from rawkit.training import (
-    PairBatches,
-    SyntheticBatches,
-    fingerprint,
-    l1_loss,
-    run_identity,
-    score_loss,
-)
+from rawkit.training import PairBatches, SyntheticBatches, fingerprint, l1_loss, score_loss
+from rawkit.training.fingerprint import describe_run
 
 
 def l2(pred, gt):
@@ -45,15 +39,15 @@ def test_comments_and_places_do_not_count():
         return scale * (pred - gt)  # commented
 
     scale = 2
-    first = run_identity(loss=one)
+    first = describe_run(loss=one)
 
     def one(pred, gt):
 
         return scale * (pred - gt)
 
-    assert run_identity(loss=one) == first
+    assert describe_run(loss=one) == first
     scale = 3
-    assert run_identity(loss=one) != first
+    assert describe_run(loss=one) != first
 
 
 def pull(rng):
@@ -77,25 +71,24 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("kind", DIFFERENT)
 def test_each_difference_gives_another_name(kind):
-    names = [run_identity(row=thing) for thing in DIFFERENT[kind]]
+    names = [describe_run(row=thing)["row"] for thing in DIFFERENT[kind]]
     assert len(set(names)) == len(names)
-    assert names == [run_identity(row=thing) for thing in DIFFERENT[kind]]
+    assert names == [describe_run(row=thing)["row"] for thing in DIFFERENT[kind]]
 
 
 def test_a_helper_that_changes_changes_what_calls_it(monkeypatch):
-    before = run_identity(loss=l2)
+    before = describe_run(loss=l2)
     monkeypatch.setitem(globals(), "helper", lambda x: abs(x))
-    assert run_identity(loss=l2) != before
+    assert describe_run(loss=l2) != before
 
 
 def test_a_global_named_like_an_attribute_does_not_count(monkeypatch):
-    before = run_identity(network=Scaled, first=Scaled(1.0))
+    before = describe_run(network=Scaled, first=Scaled(1.0))
     monkeypatch.setitem(globals(), "factor", 3)
-    assert run_identity(network=Scaled, first=Scaled(1.0)) == before
+    assert describe_run(network=Scaled, first=Scaled(1.0)) == before
 
 
 CLASS = """
-import functools
 class Net:
     size = %s
     @staticmethod
@@ -104,50 +97,45 @@ class Net:
     @property
     def one(self):
         return %s
-    @functools.lru_cache(maxsize=None)
-    def kept(self, x):
-        return x + %s
 """
 
 
 def test_a_class_in_a_notebook_counts_by_its_members():
     space, names = {"__name__": "__main__"}, []
-    for parts in ((1, "+", 2, 3), (1, "+", 2, 3), (0, "+", 2, 3), (1, "-", 2, 3), (1, "+", 0, 3),
-                  (1, "+", 2, 0)):  # fmt: skip
+    for parts in ((1, "+", 2), (1, "+", 2), (0, "+", 2), (1, "-", 2), (1, "+", 0)):
         exec(compile(CLASS % parts, "cell", "exec"), space)
-        names.append(run_identity(network=space["Net"]))
-        assert run_identity(network=space["Net"], x=space["Net"]()) != names[-1]
-        assert run_identity(network=space["Net"]) == names[-1]
-    assert names[0] == names[1] and len(set(names)) == 5
+        names.append(describe_run(network=space["Net"])["network"])
+        assert describe_run(network=space["Net"])["network"] == names[-1]
+    assert names[0] == names[1] and len(set(names)) == 4
 
 
 def test_every_pixel_of_the_data_counts(tmp_path, patches):
     path = write_patches(tmp_path / "a.bin", patches)
-    whole = run_identity(noisy=open_patches(path))
-    assert whole == run_identity(noisy=np.array(open_patches(path)))
-    assert whole != run_identity(noisy=open_patches(path)[:2])
+    whole = describe_run(noisy=open_patches(path))
+    assert whole == describe_run(noisy=np.array(open_patches(path)))
+    assert whole != describe_run(noisy=open_patches(path)[:2])
     patches[2, 255, 255] ^= 1
     write_patches(path, patches)
-    assert whole != run_identity(noisy=open_patches(path))
+    assert whole != describe_run(noisy=open_patches(path))
 
 
 def test_of_a_large_map_the_files_time_and_some_rows_count(tmp_path, patches, monkeypatch):
     monkeypatch.setattr(fingerprint, "WHOLE", 1 << 18)
     path = write_patches(tmp_path / "a.bin", patches)
     os.utime(str(path), (1, 1))
-    one = run_identity(noisy=open_patches(path))
+    one = describe_run(noisy=open_patches(path))
     os.utime(str(path), (2, 2))
-    assert run_identity(noisy=open_patches(path)) != one
+    assert describe_run(noisy=open_patches(path)) != one
     os.utime(str(path), (1, 1))
-    assert run_identity(noisy=open_patches(path)) == one
+    assert describe_run(noisy=open_patches(path)) == one
 
 
 def test_a_networks_weights_count():
     megengine.random.seed(1)
     first, second = Baseline(), Baseline()
-    assert run_identity(start=first) != run_identity(start=second)
+    assert describe_run(start=first) != describe_run(start=second)
     second.load_state_dict(first.state_dict())
-    assert run_identity(start=first) == run_identity(start=second)
+    assert describe_run(start=first) == describe_run(start=second)
 
 
 PROGRAM = """
@@ -155,14 +143,14 @@ import sys; sys.path.insert(0, "..")
 import numpy as np, megengine as mge
 from rawkit import nn, training
 from rawkit.conv import Conv2d, fused
-from rawkit.training import run_identity
+from rawkit.training.fingerprint import describe_run
 class Mine(nn.BlindUNet):
     def residual(self, stable, clipped):
         return fused(stable[:, :4], Conv2d(4, 4, 3, padding=1))
 def name():
     things = [Mine, nn.BlindUNet, training.score_loss, training.cosine_decay]
     things += [training.SyntheticBatches, {"a", "b", "c"}, lambda x: x in {"a", "b", "c"}]
-    return [run_identity(x=thing) for thing in things]
+    return [describe_run(x=thing) for thing in things]
 before = name()
 Mine()(mge.Tensor(np.ones((1, 1, 64, 64), "float32")))
 next(training.SyntheticBatches(np.ones((1, 256, 256), "float32"), 1))

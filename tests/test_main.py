@@ -45,8 +45,6 @@ def test_score_wonders_at_noisy_ground_truth(capsys, files):
     out, err = capsys.readouterr()
     assert "warning" in err and places.TEST_GT in err and "score " in out
     (files / places.TEST_GT).write_bytes((files / "gt.bin").read_bytes())
-    assert main(["score", str(files / places.TEST_GT), str(files / "noisy.bin")]) == 0
-    assert "warning" in capsys.readouterr().err
     assert main(["score", str(files / "noisy.bin"), str(files / places.TEST_GT)]) == 0
     assert "warning" not in capsys.readouterr().err
 
@@ -54,26 +52,17 @@ def test_score_wonders_at_noisy_ground_truth(capsys, files):
 @pytest.mark.parametrize(
     "name, value, told",
     [
-        ("RAWKIT_RUN", "Full", "found 'Full', expected quick or full"),
         ("RAWKIT_DATA", "data/photo", "data/photo (RAWKIT_DATA is set): found no such file"),
         ("RAWKIT_PHOTO", "nowhere.NEF", "nowhere.NEF: found no file"),
         ("RAWKIT_PHOTE", "photo.NEF", "RAWKIT_PHOTE: not known, expected one of"),
-        ("RAWKIT_CONV", "oneDNN", "found 'oneDNN', expected one of auto, onednn, native"),
+        ("RAWKIT_OUTPUTS", __file__, f"{__file__}: found a folder that cannot be written"),
     ],
 )
 def test_a_typo_costs_no_page_of_an_earlier_run(name, value, told, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv(name, value)
-    assert told in fails(capsys, "notebooks", "01")
-    assert not (tmp_path / "outputs").exists()
-
-
-@pytest.mark.parametrize("place", ["file", "file/outputs"])
-def test_outputs_cannot_go_into_a_file(place, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("RAWKIT_OUTPUTS", str(tmp_path / place))
-    (tmp_path / "file").write_bytes(b"")
-    told = f"{tmp_path / place}: found a folder that cannot be written"
-    assert told in fails(capsys, "notebooks", "01")
+    line = fails(capsys, "notebooks", "01")
+    assert told in line and not (tmp_path / "outputs").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>404</html>"])
@@ -83,18 +72,6 @@ def test_what_a_raw_file_ending_promises_is_asked_for(content, capsys, tmp_path)
     told = f"photo.NEF: found {len(content)} bytes that are no raw photograph"
     assert told in fails(capsys, "info", photo)
     assert told in fails(capsys, "denoise", photo, tmp_path / "out.bin")
-
-
-def test_denoise_writes_a_whole_file(capsys, files):
-    arguments = [
-        "denoise",
-        files / "noisy.bin",
-        files / "out.bin",
-        "--weights",
-        files / "weights",
-    ]
-    assert main([str(a) for a in arguments]) == 0
-    assert open_patches(files / "out.bin").shape == (3, 256, 256)
 
 
 def test_denoise_writes_over_nothing(capsys, files):
@@ -147,13 +124,6 @@ def test_faults_are_named(capsys, files, patches):
     assert not (files / "o.bin").exists()
 
 
-def test_a_dataset_whose_files_do_not_fit_is_named(capsys, tmp_path, patches):
-    write_patches(tmp_path / places.TRAIN_INPUT, patches)
-    write_patches(tmp_path / places.TRAIN_GT, patches[:2])
-    assert main(["info", str(tmp_path)]) == 2
-    assert "found 2 patches, expected 3" in capsys.readouterr().err
-
-
 def test_a_network_that_answers_nan_leaves_the_old_result(capsys, files):
     model = Baseline()
     model.conv6[0].bias[:] = float("nan")
@@ -162,13 +132,6 @@ def test_a_network_that_answers_nan_leaves_the_old_result(capsys, files):
     command = ["denoise", files / "gt.bin", files / "noisy.bin", "--overwrite"]
     assert "NaN" in fails(capsys, *command, "--weights", files / "nan")
     assert (files / "noisy.bin").read_bytes() == before
-
-
-def test_it_runs_as_a_program(files):
-    command = [sys.executable, "-m", "rawkit", "score", files / "none.bin", files / "gt.bin"]
-    found = subprocess.run(command, cwd=str(places.ROOT), stderr=subprocess.PIPE)
-    assert found.returncode == 2
-    assert found.stderr.decode().count("\n") == 1
 
 
 def shell(line):
@@ -182,9 +145,7 @@ def shell(line):
     "line, expected",
     [
         ("rawkit info data | true; exit ${PIPESTATUS[0]}", (0, "")),
-        ("rawkit info data > /dev/null 2>&-", (0, "")),
         ("rawkit info data >&- 2>&- <&-", (0, "")),
-        ("rawkit --help > /dev/full", (2, "rawkit: No space left on device\n")),
         ("rawkit info data > /dev/full", (2, "rawkit info: No space left on device\n")),
         ("PYTHONWARNINGS=error rawkit info data > /dev/null", (0, "")),
     ],
@@ -204,8 +165,7 @@ def test_a_signal_ends_a_command_quietly_with_its_status(number, tmp_path):
     assert os.listdir(str(tmp_path)) == []
 
 
-@pytest.mark.parametrize("module", ["numpy", "megengine"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module, number", [("numpy", 2), ("megengine", 15)])
 def test_a_signal_while_modules_are_imported_is_quiet_too(module, number, files, tmp_path):
     """Also where the module makes an error of its own of it."""
     code = f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\n    os.getpid()\n"

@@ -9,10 +9,10 @@ from rawkit.nn.networks import (
     PARAMETER_BUDGET,
     Baseline,
     BlindUNet,
-    _set_aside,
     count_parameters,
     measure,
 )
+from rawkit.nn.stabilized import _set_aside
 from rawkit.nn.weights import get_weights, set_weights
 
 
@@ -195,10 +195,3 @@ def test_the_unet_treats_each_image_alone(rng):
     assert np.abs(together - bayer).max() > 10, "the network does something"
     for i in range(3):
         np.testing.assert_allclose(predict(model, bayer[i : i + 1])[0], together[i], atol=0.5)
-
-
-def test_another_phase_than_rggb_is_told_of(rng):
-    color = np.tile([[30000.0, 12000.0], [12000.0, 6000.0]], (32, 32))
-    bayer = rng.normal(color, np.sqrt(20 * color), (1, 64, 64)).round()
-    with pytest.warns(UserWarning, match="1 of 1 mosaics have their greens"):
-        predict(BlindUNet(2), np.roll(bayer, 1, axis=2))

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from rawkit import open_patches
 from rawkit.noise import (
     estimate_blind,
     estimate_pairs,
     gat,
-    greens_elsewhere,
     inverse_gat,
     line_variance,
     photon_transfer_curve,
@@ -40,17 +38,6 @@ def test_the_transform_gives_photons_and_read_noise_a_deviation_of_one(light, re
     stable = gat(dn, 20.0, intercept)
     assert abs(stable.std() - 1) < (0.01 if light > 10 else 0.05)
     np.testing.assert_allclose(inverse_gat(stable, 20.0, intercept), dn, rtol=1e-9, atol=1e-6)
-
-
-def test_networks_compute_the_same_transform():
-    from megengine import Tensor
-    from megengine import functional as F
-
-    import rawkit.nn  # noqa: F401
-
-    dn = np.linspace(-500, 60000, 999).astype(np.float32)
-    stable = gat(Tensor(dn), Tensor([30.0]), Tensor([-400.0]), xp=F).numpy()
-    np.testing.assert_allclose(stable, gat(dn, 30.0, -400.0), rtol=1e-6, atol=1e-4)
 
 
 def test_patches_that_do_not_fit_are_named():
@@ -149,7 +136,7 @@ def log_error(patch, slopes, dark, black, level):
 
 
 @pytest.mark.parametrize("border", [0, 65535, 4096])
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
+@pytest.mark.parametrize("share", [0.3, 0.8])
 def test_what_a_border_leaves_decides(world, border, share):
     """Letterboxing, a black border, a blown sky: without the rule the error is beyond 4."""
     errors = []
@@ -183,22 +170,6 @@ def test_texture_all_over_raises_the_line_by_less_than_half():
         noisy, _ = expose(scene, s, rng)
         errors.append(log_error(noisy, *plane_noise(s), s.black_level, np.median(noisy)))
     assert np.quantile(np.abs(errors), 0.75) < 0.16 and np.median(np.abs(errors)) < 0.1
-
-
-def test_estimators_take_memory_mapped_patches(tmp_path, world):
-    from rawkit import write_patches
-
-    path = write_patches(tmp_path / "x.bin", world[0][:2])
-    assert estimate_blind(open_patches(path)).shot_noise.shape == (2,)
-
-
-def test_the_phase_of_a_mosaic_is_told_from_its_greens(world):
-    noisy = world[0]
-    assert not greens_elsewhere(noisy).any()
-    assert greens_elsewhere(noisy[:, :, 1:-1]).mean() > 0.7
-    assert greens_elsewhere(noisy[:, 1:-1]).mean() > 0.7
-    grey = np.random.default_rng(0).poisson(900, (4, 64, 64))
-    assert not greens_elsewhere(grey).any()
 
 
 def test_pairs_are_fitted_in_pieces(rng):

@@ -49,22 +49,6 @@ def test_the_average_follows_and_swaps(rng):
     np.testing.assert_array_equal(parameters[0].numpy(), present)
 
 
-def test_a_restored_state_goes_on_the_same_way(rng):
-    parameters = new_parameters(rng)
-    flat = FlatAdam(parameters, ema_decay=0.9)
-    give_gradients(parameters, np.random.default_rng(1))
-    flat.step(1e-2)
-    state = flat.state()
-    others = new_parameters(rng)
-    again = FlatAdam(others, ema_decay=0.9)
-    again.restore(state)
-    for each, optimizer in ((parameters, flat), (others, again)):
-        give_gradients(each, np.random.default_rng(2))
-        optimizer.step(1e-2)
-    for a, b in zip(parameters, others):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
-
-
 def test_a_parameter_left_out_of_the_loss_is_an_error(rng):
     parameters = new_parameters(rng)
     flat = FlatAdam(parameters)

@@ -1,7 +1,6 @@
 """Every pixel survives the way in and out, and others read what we write."""
 
 import errno
-import io
 import os
 
 import numpy as np
@@ -81,7 +80,7 @@ def test_every_pixel_comes_back(tmp_path, photo, compressed):
 @MANY
 @given(photo=photos())
 def test_colors_land_where_they_belong(photo):
-    """Each pixel of the RGGB mosaic is of the colour that its place says."""
+    """Each pixel of the RGGB mosaic is of the color that its place says."""
     top, left, bottom, right = photo.active
     y, x = np.mgrid[0 : bottom - top, 0 : right - left]
     colors = np.array(["RGB".index(c) for c in photo.phase]).reshape(2, 2)[y % 2, x % 2]
@@ -139,7 +138,7 @@ def silent(capfd):
 
 
 @pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize("area", [(0, 0, 60, 80), (3, 2, 60, 81), (2, 5, 61, 80), (1, 1, 60, 80)])
+@pytest.mark.parametrize("area", [(0, 0, 60, 80), (3, 2, 60, 81), (2, 5, 61, 80)])
 def test_adobes_code_and_libraw_see_what_went_in(tmp_path, capfd, rng, phase, area):
     mosaic = rng.integers(0, 4096, (64, 84)).astype(np.uint16)
     photo = make_photo(mosaic, phase, area, 256, 4000)
@@ -258,9 +257,3 @@ def test_the_preview_shows_the_picture():
         assert image.size == (48, 32)
         colors = np.asarray(image.convert("RGB")).mean((0, 1))
     np.testing.assert_allclose(colors, to_srgb(np.array([0.4, 0.8, 0.2])), atol=2)
-
-
-def test_bytes_are_the_same_each_time():
-    photo = make_photo(np.zeros((64, 64), np.uint16))
-    assert encode_dng(photo).getvalue() == encode_dng(photo).getvalue()
-    assert isinstance(encode_dng(photo), io.BytesIO)

@@ -144,8 +144,12 @@ def test_white_levels_that_are_wrong_in_the_file(model, scene, kind):
     found = denoised(noisy, model)
     assert errors(noisy, truth, found, (truth > 1500) & (truth < 9000)).max() < 0.64
     low = np.tile(clip.low, (SIZE // 2, SIZE // 2))
-    blown = (truth >= low - 1) & (noisy >= low)
-    assert blown.sum() > 1000 and np.mean(found[blown] == np.rint(noisy)[blown]) > 0.99
+    white = noisy >= low
+    blown, carried = white & (truth >= low - 1), white & (truth < low - 1)
+    # what is beyond the clip stays, to a thousandth; what noise carried there comes down
+    assert blown.sum() > 1000 and np.median(np.abs(found - noisy)[blown]) < 1
+    assert np.abs(found - noisy)[blown].mean() < 0.002 * low.max()
+    assert np.abs(found - truth)[carried].mean() < 0.7 * np.abs(noisy - truth)[carried].mean()
 
 
 @pytest.mark.parametrize("light, most", [(1.0, 1.0), (4.0, 1.0)])

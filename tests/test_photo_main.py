@@ -12,7 +12,7 @@ from photo_files import make_photo
 from rawkit import open_patches, write_patches
 from rawkit.cli.main import main
 from rawkit.nn import Baseline, save_model
-from rawkit.photo import Metadata, is_photo, read_photo, reading, write_dng
+from rawkit.photo import Metadata, is_photo, read_photo, write_dng
 from rawkit.photo import tags as t
 from rawkit.places import ROOT
 
@@ -121,20 +121,17 @@ def tiff(path, mosaic, photometric, *extra):
 
 
 def test_what_holds_no_bayer_mosaic_is_named(capsys, tmp_path, rng):
-    grey = rng.integers(0, 4000, (66, 66)).astype(np.uint16)
+    gray = rng.integers(0, 4000, (66, 66)).astype(np.uint16)
     six = bytes(rng.integers(0, 3, 36).astype(np.uint8))
-    tiff(tmp_path / "xtrans.dng", grey, t.CFA, (33421, (3, 2, (6, 6))), (33422, (1, 36, six)))
-    tiff(tmp_path / "linear.dng", np.stack([grey] * 3, -1), t.LINEAR_RAW)
-    tiff(tmp_path / "mono.dng", grey, 1)
-    tiff(tmp_path / "float.dng", grey.astype(np.float32), t.CFA)
-    tiff(tmp_path / "white.dng", grey, t.CFA, (t.BLACK, (4, 1, 5000)))
-    tiff(tmp_path / "area.dng", grey, t.CFA, (t.ACTIVE_AREA, (4, 4, (0, 0, 90, 66))))
-    tiff(tmp_path / "cut.dng", grey, t.CFA)
+    tiff(tmp_path / "xtrans.dng", gray, t.CFA, (33421, (3, 2, (6, 6))), (33422, (1, 36, six)))
+    tiff(tmp_path / "linear.dng", np.stack([gray] * 3, -1), t.LINEAR_RAW)
+    tiff(tmp_path / "mono.dng", gray, 1)
+    tiff(tmp_path / "float.dng", gray.astype(np.float32), t.CFA)
+    tiff(tmp_path / "white.dng", gray, t.CFA, (t.BLACK, (4, 1, 5000)))
+    tiff(tmp_path / "cut.dng", gray, t.CFA)
     data = (tmp_path / "cut.dng").read_bytes()
     (tmp_path / "cut.dng").write_bytes(data[: len(data) // 2])
-    (tmp_path / "header.dng").write_bytes(data[:40])
     (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(200))
-    (tmp_path / "foveon.x3f").write_bytes(b"FOVb" + bytes(1000))
     (tmp_path / "empty.nef").write_bytes(b"MM\x00\x2a" + bytes(500))
     for name, words in {
         "xtrans.dng": "color pattern",
@@ -142,11 +139,8 @@ def test_what_holds_no_bayer_mosaic_is_named(capsys, tmp_path, rng):
         "mono.dng": "found no mosaic",
         "float.dng": "found samples that are no whole numbers",
         "white.dng": "whose black is below white",
-        "area.dng": "expected a raw file with a Bayer mosaic",
         "cut.dng": "the file is truncated",
-        "header.dng": "expected a raw file with a Bayer mosaic",
         "picture.jpg": "found a JPEG",
-        "foveon.x3f": "expected a raw file with a Bayer mosaic",
         "empty.nef": "expected a raw file with a Bayer mosaic",
     }.items():
         for command in (["info"], ["denoise"]):
@@ -159,20 +153,12 @@ def test_what_holds_no_bayer_mosaic_is_named(capsys, tmp_path, rng):
 def test_files_that_cannot_be_read_or_are_none(capsys, files):
     assert "found no file" in fails(capsys, "denoise", files / "no.dng", files / "out.dng")
     assert "for 1 inputs, expected a folder" in fails(capsys, "denoise", files, files / "out.dng")
+    assert "expected OUT or --to FOLDER" in fails(capsys, "denoise", files / "photo.NEF")
     locked = files / "photo.NEF"
     locked.chmod(0)
     if not os.access(str(locked), os.R_OK):  # root reads everything
         assert "cannot be read" in fails(capsys, "info", locked)
     locked.chmod(stat.S_IRUSR | stat.S_IWUSR)
-
-
-def test_permission_errors_are_one_line(capsys, files, monkeypatch):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(reading, "open", refuse, raising=False)
-    line = fails(capsys, "denoise", files / "photo.NEF", files / "out.dng")
-    assert "photo.NEF: found a file that cannot be read (Permission denied)" in line
 
 
 def test_a_black_frame_is_described_and_named(capsys, tmp_path):
@@ -185,7 +171,7 @@ def test_a_black_frame_is_described_and_named(capsys, tmp_path):
 
 
 def test_a_file_without_matrix_and_white_balance_is_written_and_says_so(capsys, tmp_path, rng):
-    light = np.array([[900, 1500], [1500, 600]])  # what a grey wall looks like to this camera
+    light = np.array([[900, 1500], [1500, 600]])  # what a gray wall looks like to this camera
     codes = np.tile(light, (48, 48)) + rng.normal(0, 20, (96, 96))
     tiff(tmp_path / "old.dng", codes.astype(np.uint16), t.CFA, (t.COLOR_MATRIX, None))
     assert run("denoise", tmp_path / "old.dng", tmp_path / "out.dng") == 0
@@ -229,31 +215,13 @@ def test_many_at_once_go_on_over_those_that_fail(capsys, folder):
     assert done.read_bytes() == before
 
 
-def test_what_people_type(capsys, folder):
-    source = folder / "in" / "a.dng"
-    for words in ([folder / "new"], ["--to", folder / "other"]):
-        assert run("denoise", source, folder / "in" / "b.dng", *words) == 0
-    assert run("denoise", source, f"{folder}/third/") == 0
-    assert (folder / "third" / "a_denoised.dng").is_file()
-    capsys.readouterr()
-    both = source, folder / "in" / "b.dng"
-    assert "for 2 inputs, expected a folder" in fails(capsys, "denoise", *both, folder / "c.dng")
-    assert "expected OUT or --to FOLDER" in fails(capsys, "denoise", source)
-
-
-WORDS = {"utf-8": "José © 中".encode(), "latin-1": "José ©".encode("latin-1"), "none": b"\xff\x81x"}
-
-
-@pytest.mark.parametrize("coding", WORDS)
-def test_a_name_that_is_not_ascii_costs_no_photograph(capsys, tmp_path, rng, coding):
-    grey = rng.normal(2000, 30, (66, 66)).astype(np.uint16)
-    text = WORDS[coding] + b"\0"
-    tiff(
-        tmp_path / "a.dng", grey, t.CFA, (315, (2, len(text), text)), (50708, (2, len(text), text))
-    )
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_a_name_that_is_not_ascii_costs_no_photograph(tmp_path, rng, coding):
+    gray, text = rng.normal(2000, 30, (66, 66)).astype(np.uint16), "José ©\0".encode(coding)
+    names = [(code, (2, len(text), text)) for code in (315, 50708)]
+    tiff(tmp_path / "a.dng", gray, t.CFA, *names)
     assert run("denoise", tmp_path / "a.dng", tmp_path / "b.dng") == 0
-    found = read_photo(tmp_path / "b.dng").metadata.exif["Exif.Image.Artist"]
-    assert found.startswith("Jos\u00e9 \u00a9") or coding == "none"
+    assert read_photo(tmp_path / "b.dng").metadata.exif["Exif.Image.Artist"] == "José ©"
 
 
 def test_metadata_survives(tmp_path, rng):

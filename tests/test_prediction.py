@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rawkit import pack_bayer, unpack_bayer
-from rawkit.nn import denoise, denoise_batches, predict, to_uint16
+from rawkit.nn import denoise, predict, to_uint16
 from rawkit.nn.networks import Baseline
 
 
@@ -53,14 +53,6 @@ def test_the_batch_size_does_not_change_the_answer(patches):
     model = Baseline()
     one, all_at_once = (denoise(model, patches, batch_size=n).astype(int) for n in (1, 3))
     assert np.abs(one - all_at_once).max() <= 1
-
-
-def test_a_network_in_training_stays_in_training(patches):
-    model = Baseline()
-    model.train()
-    next(denoise_batches(model, patches[:1]))
-    model_after = list(denoise_batches(model, patches[:1]))
-    assert model.training and len(model_after) == 1
 
 
 def test_the_input_is_scaled_as_published(patches):

@@ -9,7 +9,7 @@ from rawkit.score import score_of_errors
 TOLERANCE = 0.02  # the blind estimate may get a little better or worse
 
 
-@pytest.mark.parametrize("path, score", [(SHIPPED, 9.962), (SHIPPED_BASELINE, 9.032)])
+@pytest.mark.parametrize("path, score", [(SHIPPED, 9.949), (SHIPPED_BASELINE, 9.032)])
 def test_the_shipped_weights_reach_their_score(path, score):
     table = score_table(load_model(path)[0], ROOT / "data")
     assert abs(score_of_errors(table.denoised) - score) < TOLERANCE

@@ -19,8 +19,7 @@ import pytest
 from rawkit import open_patches
 from rawkit.cli import doctor
 from rawkit.cli.pages import execute
-from rawkit.conv import backend
-from rawkit.places import ROOT, TEST_GT, TEST_INPUT
+from rawkit.places import ROOT, TEST_INPUT
 
 IN_VENV = Path(sys.prefix) == ROOT / ".venv"
 needs_venv = pytest.mark.skipif(not IN_VENV, reason="run.py would set up another environment")
@@ -174,7 +173,6 @@ def blocked(folder, module, fault):
 
 
 NO_GL = "ImportError('libGL.so.1: cannot open shared object file')"
-NO_SPACE = "ImportError('libx.so: failed to map segment from shared object')"
 KILLED = "import os; os.kill(os.getpid(), 4)"
 
 
@@ -182,9 +180,7 @@ KILLED = "import os; os.kill(os.getpid(), 4)"
     "module, fault, told",
     [
         ("cv2", NO_GL, "sudo apt-get install libgl1"),
-        ("cv2", NO_SPACE, "failed to map segment"),
         ("megengine", KILLED, "ended by signal 4"),
-        ("scipy", "ImportError('broken')", "broken"),
     ],
 )
 def test_the_doctor_says_why_networks_do_not_start(module, fault, told, tmp_path, monkeypatch):
@@ -207,7 +203,6 @@ def test_a_command_says_it_too(tmp_path):
     [
         ({"RAWKIT_CONV": "onednn"}, "oneDNN cannot be loaded"),
         ({"RAWKIT_CONV": "native"}, "unset RAWKIT_CONV"),
-        ({"MGE_DEFAULT_DEVICE": "gpu0"}, "found no device gpu0"),
     ],
 )
 def test_the_doctor_sees_what_makes_networks_slow_or_stop(variables, told, tmp_path, monkeypatch):
@@ -237,25 +232,15 @@ def test_the_doctor_reads_the_settings(name, value, told, monkeypatch):
         doctor.check_settings()
 
 
-def test_the_doctor_opens_the_dataset(tmp_path, monkeypatch):
-    assert doctor.check_dataset().endswith("32 train_gt, 16 test_input, 16 test_gt")
-    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path))
+def test_the_doctor_goes_on_where_a_check_fails(capsys, monkeypatch, tmp_path):
     (tmp_path / TEST_INPUT).write_bytes(bytes(1000000))
-    with pytest.raises(ValueError, match="found 1,000,000 bytes"):
-        doctor.check_dataset()
-    (tmp_path / TEST_INPUT).write_bytes(bytes(2 * 131072))
-    assert doctor.check_dataset().endswith("): 2 test_input")
-    (tmp_path / TEST_GT).write_bytes(bytes(131072))
-    with pytest.raises(ValueError, match="found 1 patches, expected 2"):
-        doctor.check_dataset()
-
-
-def test_the_doctor_goes_on_where_a_check_fails(capsys, monkeypatch):
+    monkeypatch.setenv("RAWKIT_DATA", str(tmp_path))
     monkeypatch.setenv("RAWKIT_OUTPUTS", NOWHERE + "/out")
     monkeypatch.setenv("RAWKIT_PHOTO", "nowhere.NEF")
     monkeypatch.setitem(doctor.CHECKS, "networks", lambda: "not asked")
-    assert doctor.report() == 2
+    assert doctor.report() == 3
     out = capsys.readouterr().out
+    assert "found 1,000,000 bytes" in out
     assert "FIX  outputs          /proc/out: found a folder that cannot be written" in out
     assert "nowhere.NEF: found no file" in out and "ok   settings" in out
 
@@ -263,7 +248,6 @@ def test_the_doctor_goes_on_where_a_check_fails(capsys, monkeypatch):
 def test_the_doctor_knows_every_setting_of_the_readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"RAWKIT_[A-Z]+", text)) <= set(doctor.SETTINGS)
-    assert doctor.CONVOLUTIONS == backend.PATHS
 
 
 def test_a_mirror_of_pip_serves_uv_too(monkeypatch):

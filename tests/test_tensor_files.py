@@ -28,12 +28,6 @@ def test_any_program_that_reads_safetensors_reads_them(tmp_path):
         np.testing.assert_array_equal(file.get_tensor("x"), np.ones(3))
 
 
-def test_the_same_arrays_give_the_same_bytes(tmp_path):
-    for name in "ab":
-        save_arrays(tmp_path / name, {"x": np.ones(3), "y": np.zeros(2)}, {"steps": 3, "a": 1})
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
 def with_header(header, data=bytes(8)):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
@@ -46,16 +40,13 @@ def array(**changes):
 @pytest.mark.parametrize(
     "data, words",
     [
-        (b"", "no readable weights"),
         (b"not weights", "no readable weights"),
         (struct.pack("<Q", 1 << 60), "no readable weights"),
         (with_header(b"[" * 100000), "no readable weights"),
         (with_header(array(shape=[1 << 40])), "no readable weights"),
-        (with_header(array(data_offsets=[0, 1 << 40])), "no readable weights"),
         (with_header(array(), bytes(4)), "no readable weights"),
         (with_header(array(dtype="BF16", shape=[4])), "no readable weights"),
         (with_header(array(), struct.pack("<ff", 1, np.nan)), "NaN or infinity in 'x'"),
-        (with_header(dict(array(), __metadata__={"meta": "{"})), "no readable weights"),
         (with_header(dict(array(), __metadata__={"meta": "[1]"})), "no readable weights"),
     ],
 )

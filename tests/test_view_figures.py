@@ -10,14 +10,13 @@ from matplotlib import pyplot as plt
 
 from rawkit import normalized_l1
 from rawkit.view import (
-    error_map,
+    busiest_part,
     estimate_rendering,
     log_ticks,
     paint_error,
     paint_residual,
     plot_comparison,
     render,
-    residual_map,
     use_style,
 )
 
@@ -41,33 +40,22 @@ def drawn(figure):
     return [axes.images[0].get_array() for axes in figure.axes if axes.images]
 
 
-def test_error_map_averages_to_the_score_term(scene):
-    noisy, pred, gt = scene
-    assert error_map(pred, gt).mean() == pytest.approx(normalized_l1(pred[None], gt[None])[0])
-
-
-def test_uint16_does_not_wrap():
-    low, high = np.full((2, 2), 10, np.uint16), np.full((2, 2), 26, np.uint16)
-    assert error_map(low, np.full((2, 2), 25, np.uint16)).tolist() == [[3, 3], [3, 3]]
-    assert (residual_map(low, high) < 0).all()
-
-
 def test_paintings_have_fixed_ends():
-    gt = np.full((2, 2), 10000)
+    gt = np.full((2, 2), 10000, np.uint16)  # differences must not wrap
     shown = paint_error(gt + np.array([[0, 1000], [5000, -1000]]), gt)  # 0, 10, 50, 10 sqrt(DN)
     assert shown[0, 0].tolist() == [0, 0, 3] and shown[0, 1].min() > 160
     assert (shown[0, 1] == shown[1, 0]).all() and (shown[0, 1] == shown[1, 1]).all()
-    noisy = np.full((2, 2), 10000)
-    gray = paint_residual(noisy, noisy - np.array([[0, 2000], [-2000, 1000]]))[..., 0]
+    gray = paint_residual(gt, gt - np.array([[0, 2000], [-2000, 1000]]))[..., 0]
     assert gray.tolist() == [[128, 255], [0, 192]]
 
 
 def test_comparison_draws_what_it_says(scene):
     noisy, pred, gt = scene
-    figure = plot_comparison(noisy, pred, gt, detail=(64, 96, 128))
+    figure = plot_comparison(noisy, pred, gt)
     assert figure.get_figwidth() * figure.dpi == 784
-    part = slice(64, 192), slice(96, 224)
     rendering = estimate_rendering(noisy)
+    top, left, _ = busiest_part(render(gt, rendering), 128)
+    part = slice(top, top + 128), slice(left, left + 128)
     pictures = [render(image, rendering)[part] for image in scene]
     pictures += [paint_error(image, gt)[part] for image in (noisy, pred)]
     for shown, expected in zip(drawn(figure), pictures + [render(gt, rendering)]):
@@ -114,18 +102,6 @@ def test_without_reference_it_shows_what_was_removed(scene):
     removed = paint_residual(noisy, pred)[top : top + 128, left : left + 128]
     np.testing.assert_array_equal(drawn(figure)[2], removed)
     assert not any("error" in axes.get_title(loc="left") for axes in figure.axes)
-
-
-def test_black_reference_is_an_error_not_a_blank(scene):
-    with pytest.raises(ValueError, match="mean 0"):
-        plot_comparison(scene[0], scene[1], np.zeros((256, 256)))
-
-
-def test_shapes_are_named(scene):
-    with pytest.raises(ValueError, match=r"\(256, 256\), \(128, 128\)"):
-        plot_comparison(scene[0], scene[1][:128, :128])
-    with pytest.raises(ValueError, match=r"gt.*\(1, 256, 256\)"):
-        plot_comparison(scene[0], scene[1], scene[2][None])
 
 
 def test_style_makes_plots_that_can_be_read_on_a_telephone():

@@ -27,11 +27,6 @@ def test_all_images_get_the_rendering_of_the_first(scene):
         np.testing.assert_array_equal(shown, render(mosaic, rendering))
 
 
-def test_changes_reach_the_rendering(scene):
-    dark = compare(scene[:2], exposure=0.1).images[0]
-    assert dark.mean() < 0.5 * compare(scene[:2]).images[0].mean()
-
-
 def test_saved_size_is_bounded_and_lossless(scene):
     slider = compare(scene)
     assert len(slider._repr_html_().encode()) <= 250000
@@ -77,26 +72,12 @@ def test_errors_need_a_reference(scene):
     assert "error" in compare(scene[:2], gt=scene[2])._repr_html_().split("<script>")[0]
 
 
-def test_float_predictions_in_dn_are_fine(scene):
-    as_float = compare([scene[0], scene[1].astype(np.float32), scene[2]])
-    np.testing.assert_array_equal(as_float.images[1], compare(scene).images[1])
-
-
-def test_pictures_may_be_floats_in_01():
-    gray = np.full((32, 32, 3), 0.5)
-    slider = CompareSlider([gray, np.uint8(255 * gray)], ["a", "b"])
-    assert [image[0, 0, 0] for image in slider.images] == [128, 127]
-
-
 @pytest.mark.parametrize(
     "change, words",
     [
         (lambda a, b, c: [a, b[:128], c], r"\(256, 256\), \(128, 256\), \(256, 256\)"),
-        (lambda a, b, c: [a, np.where(b > 9000, np.nan, b)], r"image 1 \(denoised\).*NaN"),
-        (lambda a, b, c: [a, b / 65535], r"image 1 \(denoised\).*0-1.*DN"),
-        (lambda a, b, c: [a[None], b[None]], r"image 0 \(noisy\).*\(1, 256, 256\)"),
-        (lambda a, b, c: [a], "1 images, expected 2 or 3"),
-        (lambda a, b, c: [a, b, c, c], "4 images, expected 2 or 3"),
+        (lambda a, b, c: [a, np.where(b > 9000, np.nan, b)], "image 1.*NaN"),
+        (lambda a, b, c: [a], "1 pictures, expected 2 or 3"),
     ],
 )
 def test_bad_mosaics_are_named(scene, change, words):
@@ -104,19 +85,13 @@ def test_bad_mosaics_are_named(scene, change, words):
         compare(change(*scene))
 
 
-def test_too_few_labels_are_named(scene):
-    with pytest.raises(ValueError, match="2 images, 1 labels"):
-        compare(scene[:2], labels=["noisy"])
-
-
 @pytest.mark.parametrize(
     "pictures, words",
     [
-        ([np.zeros((32, 32, 3)) + 1.5] * 2, r"picture 0.*\(32, 32, 3\).*1.5 to 1.5.*0-1"),
-        ([np.full((32, 32, 3), np.nan)] * 2, r"picture 0.*nan to nan.*0-1"),
-        ([np.zeros((32, 32))] * 2, r"\(32, 32\).*expected \(H, W, 3\)"),
-        ([np.zeros((16, 32, 3))] * 2, r"\(16, 32, 3\).*at least 32"),
-        ([np.zeros((32, 32, 3), np.int64)] * 2, "int64.*expected uint8"),
+        ([np.zeros((32, 32), np.uint8)] * 2, r"\(32, 32\).*expected \(H, W, 3\)"),
+        ([np.zeros((16, 32, 3), np.uint8)] * 2, r"\(16, 32, 3\).*at least 32"),
+        ([np.zeros((32, 32, 3))] * 2, "float64, expected .*uint8"),
+        ([np.zeros((32, 32, 3), np.uint8)] * 3, "3 pictures, 2 labels"),
     ],
 )
 def test_bad_pictures_are_named(pictures, words):

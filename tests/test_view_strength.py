@@ -38,11 +38,6 @@ def test_it_is_a_line_of_text_where_nothing_runs(pictures):
     assert "run the notebook" in repr(choose_upload())
 
 
-def test_pictures_of_two_shapes_are_refused(pictures):
-    with pytest.raises(ValueError, match="expected one shape"):
-        StrengthSlider(pictures[0], pictures[1][1:], tone)
-
-
 class Upload:
     def __init__(self, value):
         self.value = value

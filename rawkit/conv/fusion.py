@@ -118,7 +118,7 @@ def _run(x, params, graph, shapes):
     needs = tuple(map(_wants_gradient, args))
     # the graph alone does not say how many channels a layer has
     key = (graph, tuple(shapes), tuple(tuple(p.shape) for p in params))
-    workspace = _plan(key + (needs if any(needs) else None,)).workspace()
+    workspace = _plan(key + (needs[0] if any(needs) else None,)).workspace()
     y = workspace.forward(x.numpy(), [param.numpy() for param in params])
     if any(needs):
         return _Graph(needs, workspace, y)(*args)

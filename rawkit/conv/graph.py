@@ -29,10 +29,6 @@ class Symbol:
     def __init__(self, tape, value, shape):
         self.tape, self.value, self.shape = tape, value, shape
 
-    @property
-    def ndim(self):
-        return len(self.shape)
-
     def __add__(self, other):
         return self.tape.add(self, other)
 

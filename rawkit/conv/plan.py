@@ -22,9 +22,9 @@ class Plan:
     graph : tuple of nodes
     shapes : sequence of (N, C, H, W), of every value
     params : sequence of shapes of the parameters
-    needs : tuple of bool, or None
-        Whether the input and then each parameter want a gradient.  None:
-        inference, nothing is kept.
+    needs_input : bool or None
+        Whether the input wants a gradient, as the parameters do.  None: inference,
+        nothing is kept.
 
     Raises
     ------
@@ -32,23 +32,24 @@ class Plan:
         If oneDNN has no implementation, or fails: names the layer.
     """
 
-    def __init__(self, graph, shapes, params, needs):
+    def __init__(self, graph, shapes, params, needs_input):
         self.dnn, _ = dnnl.load_library()
         # waking a second thread takes longer than a small layer, and much longer where
         # another process has the core
         work = sum(_multiplications(n, y, params) for n, y in zip(graph, shapes[1:]))
         self.threads = self.dnn.cores if work > SMALL * len(graph) else 1
-        self.graph, self.needs = graph, needs
+        self.graph, self.needs_input = graph, needs_input
         self.shapes, self.param_shapes = shapes, params
         self.idle, self.kept = [], True  # workspaces that nobody uses; whether to keep any
         self.dy, self.dx, self.dparams = None, None, []
-        layout, block = _layout(self.dnn, graph, shapes, needs is not None)
+        training = needs_input is not None
+        layout, block = _layout(self.dnn, graph, shapes, training)
         self.list = Primitives(self.dnn)
         try:
             with self.dnn.threads(self.threads):
                 self._take_parameters(block)
                 hints = self._forward([_pad(shape, (1,), block) for shape in shapes], layout)
-                if needs is not None:
+                if training:
                     self._backward(hints)
         except dnnl.OneDNNError as error:
             raise error.of(self.list.layer) from None
@@ -76,7 +77,7 @@ class Plan:
 
     def _forward(self, shapes, layout):
         steps, self.x_shape, self.y_shape = self.list, shapes[0], shapes[-1]
-        prop = dnnl.FORWARD_INFERENCE if self.needs is None else dnnl.FORWARD_TRAINING
+        prop = dnnl.FORWARD_INFERENCE if self.needs_input is None else dnnl.FORWARD_TRAINING
         self.x = steps.dense(self.x_shape)
         values = self.values = [steps.laid_out(shape, layout) for shape in shapes]
         steps.reorder(self.x, values[0])
@@ -101,30 +102,14 @@ class Plan:
         kind = "ConvTranspose2d" if node.transposed else "Conv2d"
         return f"the {kind} with weights of shape {self.param_shapes[node.weight]}"
 
-    def _wanted(self):
-        """Which values carry a gradient."""
-        wanted = [self.needs[0]]
-        for node in self.graph:
-            if isinstance(node, Add):
-                wanted.append(wanted[node.a] or wanted[node.b])
-            elif isinstance(node, Act):
-                wanted.append(wanted[node.source])
-            else:
-                wanted.append(wanted[node.source] or self._trained(node))
-        return wanted
-
-    def _trained(self, node):
-        bias = node.bias is not None and self.needs[1 + node.bias]
-        return self.needs[1 + node.weight] or bias
-
     def _backward(self, hints):
-        steps, wanted = self.list, self._wanted()
+        steps = self.list
         self.dy = steps.dense(self.y_shape)
         top = steps.reorder(self.dy, steps.like(self.values[-1]))
         grads, shared = {len(self.graph): top}, set()
 
         def give(value, grad):
-            if wanted[value]:
+            if value or self.needs_input:
                 known = grads.get(value)
                 grads[value] = grad if known is None else steps.add(known, grad, steps.like(grad))
 
@@ -144,12 +129,11 @@ class Plan:
                 give(node.b, grad)
             else:
                 args = (node, self.layers[node], self.values[node.source], grad, hints[value - 1])
-                if self._trained(node):
-                    found = steps.conv_backward_weights(*args)
-                    self.dparams += zip((node.weight, node.bias), found)
-                if wanted[node.source]:
+                found = steps.conv_backward_weights(*args)
+                self.dparams += zip((node.weight, node.bias), found)
+                if node.source or self.needs_input:
                     give(node.source, steps.conv_backward_data(*args))
-        if self.needs[0]:
+        if self.needs_input:
             self.dx = steps.reorder(grads[0], steps.like(self.x))
         self.dparams = [(param, buffer) for param, buffer in self.dparams if buffer is not None]
 

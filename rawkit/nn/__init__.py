@@ -1,7 +1,8 @@
 """Networks, on MegEngine: their layers and weights, prediction and scores.
 
-`networks` holds those that come with the suite, `prediction` the way from patches to patches,
-`weights` their files (`tensor_files` reads and writes them), `evaluation` the way to a score.
+`networks` holds those that come with the suite, `stabilized` the frame that they
+share, `prediction` the way from patches to patches, `weights` their files (`tensor_files` reads
+and writes them), `evaluation` the way to a score.
 """
 
 from ..conv.device import on_gpu  # isort: split  # MegEngine starts here, before the rest needs it
@@ -18,11 +19,11 @@ from .networks import (
     PARAMETER_BUDGET,
     Baseline,
     BlindUNet,
-    Stabilised,
     count_parameters,
     measure,
 )
 from .prediction import denoise, denoise_batches, predict, to_uint16
+from .stabilized import Stabilised
 from .tensor_files import sha256
 from .weights import (
     SHIPPED,

@@ -37,7 +37,7 @@ def split_bands(bayer):
     """Measure two high bands of mosaics, each with the band below it.
 
     That of the four planes reaches half as far as that of the mosaic, whose pixels are
-    twice as close; but in the mosaic differences of colour look like texture.
+    twice as close; but in the mosaic differences of color look like texture.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def block_means(x, size, phases=1):
     x : array, shape (..., H, W), float32
     size : int
     phases : 1 or 2
-        2: each of the four colours of a mosaic for itself.
+        2: each of the four colors of a mosaic for itself.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def _band(mean, high, low, dark, full, constant):
             doubt += np.square(share / np.float32(half))
             constant = constant | (share > TUNED.dead)
     sure = 1 / doubt
-    if constant.any():  # what tells nothing spoils its neighbours: they may lie half in it
+    if constant.any():  # what tells nothing spoils its neighbors: they may lie half in it
         near = maximum_filter(constant, (1,) * (constant.ndim - 2) + (3, 3))
         sure = np.where(constant, 0, np.where(near, TUNED.beside, 1) * sure)
     sure[sure < TUNED.nothing] = 0
@@ -182,17 +182,17 @@ def _green_variance(gr, gb):
 
 
 def _mosaic_band(bayer, squares, blocks, clipped):
-    """The mosaic as one grey image; below it, the band of the planes.
+    """The mosaic as one gray image; below it, the band of the planes.
 
-    The planes are brought to one contrast first.  Where colours differ, the image
+    The planes are brought to one contrast first.  Where colors differ, the image
     then has a checkerboard; it is even within a block and is taken out.
     """
     contrast = blocks.reshape(blocks.shape[:2] + (-1,)).std(-1)
     greens = contrast[:, 1:3].mean(1, keepdims=True)
     gain = np.clip(greens / np.maximum(contrast, 1e-3), 0.25, 4.0)
     n, height, width = bayer.shape
-    grey = bayer.reshape(n, height // 2, 2, width // 2, 2) * gain.reshape(n, 1, 2, 1, 2)
-    fine = _curvature(grey.reshape(bayer.shape))[:, 1:-1, 1:-1]
+    gray = bayer.reshape(n, height // 2, 2, width // 2, 2) * gain.reshape(n, 1, 2, 1, 2)
+    fine = _curvature(gray.reshape(bayer.shape))[:, 1:-1, 1:-1]
     even = np.square(block_means(fine, BLOCK, 2)).mean(1)
     # taking out a block's even part takes away its own share of the variance
     half = BLOCK // 2

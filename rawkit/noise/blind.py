@@ -27,7 +27,7 @@ def estimate_blind(bayer):
     """Fit one variance line to a single noisy patch, all planes together.
 
     In each of two bands a line is fitted, see `_fit_bands`.  Where they agree the
-    answer is their mean, where not, the lower one: texture and colour only add.
+    answer is their mean, where not, the lower one: texture and color only add.
     Blocks that clipped or hold one value say nothing, the others decide.  Row noise
     is not seen.
 
@@ -47,7 +47,7 @@ def estimate_blind(bayer):
         If the patch is too small, or holds NaN or infinity.
     """
     if min(bayer.shape[-2:]) < LEAST_SIZE:
-        raise ValueError("blind estimation needs 48 x 48 or more, found %d x %d" % bayer.shape[-2:])
+        raise ValueError(f"found a mosaic of shape {bayer.shape}, expected at least 48 x 48 pixels")
     if bayer.ndim == 2:
         return NoiseLine(*(x[0] for x in estimate_blind(bayer[None])))
     if not np.isfinite(np.sum(bayer, dtype=np.float64)):

@@ -47,7 +47,7 @@ def fit_lines(mean, variance, weight):
 
 
 def physical_lines(slope, intercept, weight, mean, variance, darkest=np.inf):
-    """Turn lines that cannot be about their centre, where the level stays.
+    """Turn lines that cannot be about their center, where the level stays.
 
     Least slope: a tenth of variance over mean.  Greatest: the darkest light seen
     keeps a twentieth of the variance, as black cannot lie above it.

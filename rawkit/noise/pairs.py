@@ -22,7 +22,7 @@ Curve = namedtuple("Curve", "mean variance count")
 PIECE = 16  # patches fitted at a time: of 256 x 256 pixels some 100 MiB
 
 
-def photon_transfer_curve(noisy, gt, bins=24, low=0.0, high=65535.0):
+def photon_transfer_curve(noisy, gt, bins=24):
     """Mean and variance of the residual over bins of brightness, for each plane.
 
     Parameters
@@ -30,8 +30,6 @@ def photon_transfer_curve(noisy, gt, bins=24, low=0.0, high=65535.0):
     noisy, gt : arrays, shape (H, W) or (N, H, W), DN
     bins : int
         Holding equally many pixels each.
-    low, high : float, DN
-        Ground truth outside is left out (clipped pixels vary less).
 
     Returns
     -------
@@ -45,19 +43,17 @@ def photon_transfer_curve(noisy, gt, bins=24, low=0.0, high=65535.0):
         If the shapes differ.
     """
     if noisy.shape != gt.shape:
-        raise ValueError("noisy and gt differ in shape: %s and %s" % (noisy.shape, gt.shape))
+        raise ValueError(f"noisy and gt differ in shape: {noisy.shape} and {gt.shape}")
     noisy, gt = (pack_bayer(np.asarray(x, np.float64)) for x in (noisy, gt))
     curve = Curve(*(np.full((4, bins), np.nan) for _ in range(3)))
     for plane in range(4):
         mean, residual = gt[..., plane, :, :].ravel(), (noisy - gt)[..., plane, :, :].ravel()
-        inside = (mean >= low) & (mean <= high)
-        order = np.argsort(mean[inside], kind="stable")
-        parts = np.array_split(order, bins)
+        parts = np.array_split(np.argsort(mean, kind="stable"), bins)
         for i, part in enumerate(parts):
             curve.count[plane, i] = len(part)
             if len(part):
-                curve.mean[plane, i] = mean[inside][part].mean()
-                curve.variance[plane, i] = residual[inside][part].var()
+                curve.mean[plane, i] = mean[part].mean()
+                curve.variance[plane, i] = residual[part].var()
     return curve
 
 
@@ -83,7 +79,7 @@ def estimate_pairs(noisy, gt, rounds=5):
     """
     if noisy.shape != gt.shape or noisy.ndim != 3:
         raise ValueError(
-            "noisy and gt need one shape (N, H, W), found %s and %s" % (noisy.shape, gt.shape)
+            f"found noisy {noisy.shape} and gt {gt.shape}, expected one shape (N, H, W)"
         )
     pieces = [slice(i, i + PIECE) for i in range(0, max(1, len(noisy)), PIECE)]
     parts = [_fit_pairs(noisy[piece], gt[piece], rounds) for piece in pieces]

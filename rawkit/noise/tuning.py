@@ -27,7 +27,7 @@ TABLE = (
     Constant("dark", 0.03, "share of clipped pixels that makes a block half sure", "flat"),
     Constant("full", 0.01, "the same at white, where variance is larger", "flat"),
     Constant("dead", 0.9, "share of clipped pixels above which a block is silent", "edge cases"),
-    Constant("beside", 0.01, "how sure a neighbour of a silent block is", "edge cases"),
+    Constant("beside", 0.01, "how sure a neighbor of a silent block is", "edge cases"),
     Constant("nothing", 3e-4, "less sure than this is silent", "edge cases"),
     Constant("least", 24, "blocks that must speak in a band", "edge cases"),
     # the correction for fine texture all over

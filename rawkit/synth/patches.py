@@ -59,13 +59,13 @@ def pair_task(task):
     return make_pair(*task)
 
 
-def _clean_task(task):
+def clean_task(task):
     split, seed, index, photographs, recipe = task
     return make_mosaic(scene_rng(split, seed, index), recipe, photographs).mosaic
 
 
 @contextlib.contextmanager
-def mapper(workers):
+def mapper(workers=None):
     """A map(function, tasks) over the cores that keeps the order."""
     if workers is None:
         from joblib import cpu_count  # knows of affinity and of a container's quota
@@ -88,7 +88,7 @@ def _leave_signals():
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def find_photographs(split, recipe, folder):
+def find_photographs(split, recipe, folder=None):
     """The photographs of a split, bundled or the user's own."""
     if not recipe.photo_share:
         return []
@@ -108,9 +108,7 @@ def check_count(name, value, low):
         raise ValueError(f"found {name} {value!r}, expected a whole number of at least {low}")
 
 
-def clean_patches(
-    n, seed, split="train", workers=None, preset="mixed", photos=None, first=0, out=None
-):
+def clean_patches(n, seed, split="train", workers=None, preset="mixed", photos=None):
     """Make noise-free mosaics, to be exposed with `rawkit.synth.expose`.
 
     Parameters
@@ -123,10 +121,6 @@ def clean_patches(
         Its scenes, optics and brightness; its sensors play no part.
     photos : str or Path, optional
         A folder of photographs instead of the bundled ones.
-    first : int
-        Index of the first scene: many are made piece by piece.
-    out : array of float32 (n, 256, 256), optional
-        Filled and returned, e.g. a memory map made by numpy.lib.format.open_memmap.
 
     Returns
     -------
@@ -135,11 +129,7 @@ def clean_patches(
     """
     check_count("n", n, 1)
     recipe = get_recipe(preset)
-    if out is None:
-        out = np.empty((n, PATCH_SIZE, PATCH_SIZE), np.float32)
     photographs = find_photographs(split, recipe, photos)
-    tasks = ((split, seed, first + i, photographs, recipe) for i in range(n))
+    tasks = ((split, seed, i, photographs, recipe) for i in range(n))
     with mapper(workers) as run:
-        for i, mosaic in enumerate(run(_clean_task, tasks)):
-            out[i] = mosaic
-    return out
+        return np.array(list(run(clean_task, tasks)))

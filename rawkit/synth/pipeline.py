@@ -20,7 +20,7 @@ from .expectation import expected_frame
 from .optics import blur, camera_colors, to_mosaic
 from .photographs import photo_scene
 from .procedural import procedural_scene
-from .sensor import check_sensor, even_parts
+from .sensor import even_parts
 from .shot import add_hot_pixels, add_noise, collect_electrons, convert, draw_banding
 
 Clean = namedtuple("Clean", "mosaic source blur")
@@ -78,13 +78,7 @@ def expose(mosaic, sensor, rng):
     noisy, gt : ndarrays, shape (H, W), uint16, DN
         gt is the expectation of noisy over shots, rounded; hot pixels, which
         stay from shot to shot, stand in both.
-
-    Raises
-    ------
-    ValueError
-        If a parameter of the sensor is out of range (named).
     """
-    check_sensor(sensor)
     mosaic = add_hot_pixels(np.asarray(mosaic, np.float32), sensor, rng)
     noisy, gt = np.empty((2,) + mosaic.shape, np.uint16)
     parts = even_parts(sensor)

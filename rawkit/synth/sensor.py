@@ -55,30 +55,6 @@ def code_step(sensor):
     return SCALE / 2**sensor.bits
 
 
-def check_sensor(sensor):
-    """Raise ValueError naming the first parameter that makes no sense."""
-    rules = [
-        ("bits", sensor.bits in (10, 12, 14), "10, 12 or 14"),
-        ("black_level", sensor.black_level >= 0, "0 DN or more"),
-        ("white_level", sensor.black_level < sensor.white_level, "above black_level"),
-        ("white_level", sensor.white_level < SCALE, "below 65536 DN"),
-        ("shot_noise", sensor.shot_noise > 0, "above 0 DN"),
-        ("read_noise", sensor.read_noise >= 0, "0 DN or more"),
-        ("row_noise", sensor.row_noise >= 0, "0 DN or more"),
-        ("column_noise", sensor.column_noise >= 0, "0 DN or more"),
-        ("noise_scale", len(sensor.noise_scale) == 4, "4 numbers"),
-        ("noise_scale", min(sensor.noise_scale) > 0, "4 numbers above 0"),
-        ("noise_blur", 0 <= sensor.noise_blur <= 1 / 3, "0 to 1/3"),
-        ("gain", len(sensor.gain) == 4 and 0 < min(sensor.gain), "4 numbers above 0"),
-        ("gain", max(sensor.gain) <= 1, "4 numbers up to 1"),
-        ("hot_pixels", 0 <= sensor.hot_pixels <= 0.01, "a share up to 0.01"),
-    ]
-    for name, good, expected in rules:
-        if not good:
-            found = getattr(sensor, name)
-            raise ValueError(f"sensor: found {name} {found}, expected {expected}")
-
-
 def plane_noise(sensor):
     """The variance line of each plane in the file.
 

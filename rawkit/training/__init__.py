@@ -7,7 +7,6 @@ ends it in order.  `release` is the run that made the suite's weights.
 
 from .. import nn  # isort: split  # starts MegEngine, before the rest asks for it
 from .batches import PairBatches, SyntheticBatches
-from .fingerprint import run_identity
 from .loop import History, TrainingDiverged, train, write_log
 from .losses import l1_loss, score_loss
 from .optimizer import cosine_decay, linear_decay

@@ -17,7 +17,7 @@ class Checkpoint:
 
     `NAME.safetensors` is the newest state and `NAME.before.safetensors` the one before it, in
     case the newest cannot be read.  Neither ever replaces the state of another run: that is
-    kept as `NAME.IDENTITY.safetensors`, and found again when such a run comes back.
+    kept as `NAME.HASH.safetensors`, and found again when such a run comes back.
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ class Checkpoint:
         ValueError
             If the file holds something else, such as a network's weights.
         """
-        places = [self.path, self._beside("before"), self._beside(_identity(self._settings))]
+        own = joblib.hash(self._settings)[:16]
+        places = [self.path, self._beside("before"), self._beside(own)]
         states = [self._read(path) for path in places if path.is_file()]
         states = [state for state in states if state is not None]
         # what another run put aside may be newer than what it left
@@ -72,7 +73,7 @@ class Checkpoint:
         names = sorted(set(settings) | set(self._settings))
         other = [name for name in names if settings.get(name) != self._settings.get(name)]
         why = f"it belongs to a run with other {', '.join(other)}"
-        return self._put_aside(path, _identity(settings), why)
+        return self._put_aside(path, joblib.hash(settings)[:16], why)
 
     def _put_aside(self, path, word, why):
         kept = self._beside(word)
@@ -91,11 +92,6 @@ class Checkpoint:
             if str(error) != self._failure:
                 _say(f"no checkpoint, training goes on: {error}")
             self._failure = str(error)
-
-
-def _identity(settings):
-    """As `run_identity` of what they describe."""
-    return joblib.hash(settings)[:16]
 
 
 def _say(text):

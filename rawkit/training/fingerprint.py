@@ -39,31 +39,16 @@ def describe_run(**parts):
     -------
     dict of str to str
         A hash of each part.  The same in every process of one Python version.
-    """
-    return {name: joblib.hash(_plain(part, {})) for name, part in parts.items()}
-
-
-def run_identity(**parts):
-    """Name what a result depends on: equal for equal settings, contents and code, else another.
-
-    Parameters
-    ----------
-    **parts : as `describe_run`
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
 
     Examples
     --------
-    >>> one = run_identity(rate=1e-3, data=np.zeros(3))
-    >>> one == run_identity(data=np.zeros(3), rate=1e-3)
+    >>> one = describe_run(rate=1e-3, data=np.zeros(3))
+    >>> one == describe_run(data=np.zeros(3), rate=1e-3)
     True
-    >>> one == run_identity(data=np.ones(3), rate=1e-3)
+    >>> one == describe_run(data=np.ones(3), rate=1e-3)
     False
     """
-    return joblib.hash(describe_run(**parts))[:16]
+    return {name: joblib.hash(_plain(part, {})) for name, part in parts.items()}
 
 
 def _plain(thing, seen):

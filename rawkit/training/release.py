@@ -11,13 +11,15 @@ import numpy as np
 
 from ..binio import PATCH_SIZE, open_pairs
 from ..conv.device import NO_GPU, without_lines
-from ..nn.networks import NETWORKS, Stabilised
+from ..nn.networks import NETWORKS
 from ..nn.prediction import denoise
+from ..nn.stabilized import Stabilised
 from ..nn.tensor_files import check_meta, load_arrays
 from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, atomic_file, check_output, show_path
 from ..score import megcup_score
-from ..synth import clean_patches, get_recipe, write_dataset
+from ..synth import get_recipe, write_dataset
+from ..synth.patches import clean_task, find_photographs, mapper
 from .batches import SyntheticBatches, check_crop
 from .loop import train, write_log
 from .losses import score_loss
@@ -27,7 +29,6 @@ SCENES_SEED = 11
 VALIDATION_SEED = 5
 VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
 VALIDATION_PATCHES = 32  # of each preset
-PIECE = 192  # scenes made and written at a time, 50 MB; a multiple of the recipes
 # What made the weights of the suite; each stage starts from the one before.  Larger crops
 # give noise estimates nearly as good as those of a whole patch.
 RELEASE = (
@@ -36,6 +37,7 @@ RELEASE = (
     {"steps": 4000, "seed": 3, "crop": 128, "learning_rate": 1e-3},
     {"steps": 3500, "seed": 4, "crop": 128, "views": 2},
     {"steps": 6000, "seed": 5, "crop": 128, "views": 2},
+    {"steps": 9000, "seed": 8, "crop": 128, "views": 2},
 )
 # scenes of three kinds take turns, each with its kind of sensors; what is white stays gray
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
@@ -127,7 +129,7 @@ def pretrain(
         progress=True,
     )
     chosen = {"steps": steps, "scenes": scenes, "seed": seed, "crop": crop, "views": views}
-    chosen.update({"learning-rate": learning_rate, "start": "WEIGHTS" if start else None})
+    chosen.update({"learning-rate": learning_rate, "start": start and "WEIGHTS"})
     save_model(
         path,
         model,
@@ -214,27 +216,27 @@ def _scenes(folder, count):
         # in order, not through a memory map, where a full disk ends the process without a word
         with atomic_file(path) as file:
             np.lib.format.write_array_header_1_0(file, header)
-            for first in range(0, count, PIECE):
-                file.write(_make_scenes(first, min(PIECE, count - first)).data)
+            for scene in _make_scenes(count):
+                file.write(scene.astype("<f4").data)
     try:
         scenes = np.load(str(path), mmap_mode="r", allow_pickle=False)
+        if scenes.shape != shape or scenes.dtype != np.float32:
+            raise ValueError(f"shape {scenes.shape}, {scenes.dtype}")
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(
-            f"{path}: found no scenes ({error}); remove it to have them made anew"
+            f"{path}: found no scenes ({error}), expected {shape}; remove it to have them made anew"
         ) from None
-    if scenes.shape != shape or scenes.dtype != np.float32:
-        raise ValueError(f"{path}: found {scenes.shape}, expected {shape}")
     return scenes
 
 
-def _make_scenes(first, count):
-    out = np.empty((count, PATCH_SIZE, PATCH_SIZE), "<f4")
-    for i, recipe in enumerate(RECIPES):
-        part = out[i :: len(RECIPES)]
-        if len(part):
-            start = first // len(RECIPES)
-            clean_patches(len(part), SCENES_SEED + i, preset=recipe, first=start, out=part)
-    return out
+def _make_scenes(count):
+    photographs, kinds = find_photographs("train", RECIPES[0]), len(RECIPES)
+    tasks = (
+        ("train", SCENES_SEED + i % kinds, i // kinds, photographs, RECIPES[i % kinds])
+        for i in range(count)
+    )
+    with mapper() as run:
+        yield from run(clean_task, tasks)
 
 
 def _validation(folder, preset):

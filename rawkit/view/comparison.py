@@ -69,16 +69,7 @@ def show_pictures(rows, titles, zoom=1, title=None, foot=0):
     return figure
 
 
-def plot_comparison(
-    noisy,
-    pred,
-    gt=None,
-    labels=("noisy", "denoised", "reference"),
-    rendering=None,
-    detail=None,
-    title=None,
-    **changes,
-):
+def plot_comparison(noisy, pred, gt=None):
     """Draw a part of a patch noisy, denoised, and as it should be; below, both errors.
 
     All are rendered with the parameters estimated from the noisy input.  Without a reference
@@ -87,19 +78,12 @@ def plot_comparison(
     Parameters
     ----------
     noisy, pred, gt : arrays, shape (H, W), any real dtype, DN; gt may be None
-    labels : sequence of 3 str
-    rendering : Rendering, optional
-    detail : tuple (top, left, size), pixels, optional
-        By default the 128 x 128 pixels with the most texture; drawn 256 pixels wide.
-    title : str, optional
-        By default the finding: how the error changed.
-    **changes
-        Single fields of `Rendering`, e.g. ``exposure=4``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        784 pixels wide: the parts at 200 %, whole patches of 256 x 256 at 100 %.
+        784 pixels wide: the 128 x 128 pixels with the most texture at 200 %, whole patches of
+        256 x 256 at 100 %; the title says how the error changed.
 
     Raises
     ------
@@ -110,23 +94,22 @@ def plot_comparison(
     if gt is not None:
         images.append(check_bayer(gt, "gt"))
     check_shapes(images)
-    rendering = (rendering or estimate_rendering(images[0]))._replace(**changes)
-    wholes, names = [render(image, rendering) for image in images], list(labels[: len(images)])
-    window = detail or busiest_part(wholes[-1], DETAIL)
-    part = tuple(slice(start, start + window[2]) for start in window[:2])
-    parts = [whole[part] for whole in wholes]
+    rendering = estimate_rendering(images[0])
+    wholes = [render(image, rendering) for image in images]
+    top, left, size = busiest_part(wholes[-1], DETAIL)
+    part = slice(top, top + size), slice(left, left + size)
+    parts, names, title = [whole[part] for whole in wholes], ["noisy", "denoised"], None
     if gt is None:
         parts.append(paint_residual(images[0], images[1])[part])
         rows, titles = [parts, wholes], [names + ["removed"], ["whole, 100 %", ""]]
         bar = "gray", RESIDUAL_LIMIT, "removed, \u221aDN"
     else:
         errors = [patch_error(image, images[2]) for image in images[:2]]
-        title = title or _finding(*errors)
+        title = _finding(*errors)
         maps = [paint_error(image, images[2])[part] for image in images[:2]]
-        titles = [names, [f"error {error:.2f}" for error in errors] + ["whole, 100 %"]]
+        titles = [names + ["reference"], [f"error {e:.2f}" for e in errors] + ["whole, 100 %"]]
         rows, bar = [parts, maps + [wholes[2]]], ("inferno", ERROR_LIMIT, "|error|, \u221aDN")
-    figure = show_pictures(rows, titles, PANEL // window[2], title, foot=2 * LINE)
-    top, left, size = window
+    figure = show_pictures(rows, titles, PANEL // size, title, foot=2 * LINE)
     for axes in figure.axes[5:] if gt is not None else figure.axes[3:]:
         frame = (left - 0.5, top - 0.5)
         axes.add_patch(Rectangle(frame, size, size, fill=False, ec="w", lw=1.5))

@@ -18,7 +18,7 @@ STOPS = range(-3, 4)  # exposure, in photographic stops; at +4 hardly anything i
 FILE_ORDER, WORST, NOISIEST, DARKEST = "file order", "worst error", "most noise", "darkest"
 
 
-def explore(noisy, denoisers, gt=None, errors=None, noise=None, start=0):
+class Explorer(ipywidgets.VBox):
     """Look at patches one by one, denoised on the fly.
 
     Parameters
@@ -36,21 +36,6 @@ def explore(noisy, denoisers, gt=None, errors=None, noise=None, start=0):
     start : int
         The patch shown first.
 
-    Returns
-    -------
-    Explorer
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or no denoiser.
-    """
-    return Explorer(noisy, denoisers, gt, errors, noise, start)
-
-
-class Explorer(ipywidgets.VBox):
-    """What `explore` returns.
-
     Attributes
     ----------
     order, place, left, middle, right, stops : ipywidgets
@@ -58,10 +43,17 @@ class Explorer(ipywidgets.VBox):
         the exposure.
     slider : CompareSlider
         What is shown now.
+
+    Raises
+    ------
+    ValueError
+        If `gt` or `errors` are of another number of patches.
     """
 
     def __init__(self, noisy, denoisers, gt=None, errors=None, noise=None, start=0):
-        _check(noisy, denoisers, gt, errors, start)
+        for name, array in (("gt", gt), ("errors", errors)):
+            if array is not None and len(array) != len(noisy):
+                raise ValueError(f"{name}: found {len(array)} patches, expected {len(noisy)}")
         self.noisy, self.denoisers, self.gt, self.errors = noisy, dict(denoisers), gt, errors
         self.noise = noise and functools.lru_cache(None)(lambda i: float(noise(noisy[i])))
         self.denoised = functools.lru_cache(KEPT)(self._denoise)
@@ -79,22 +71,23 @@ class Explorer(ipywidgets.VBox):
             start, 0, len(noisy) - 1, description="place", continuous_update=False
         )
         self.left = ipywidgets.Dropdown(options=views, description="left")
-        self.middle = ipywidgets.Dropdown(
-            options=[NOTHING] + views, value=middle, description="middle"
-        )
+        more = {"options": [NOTHING] + views, "value": middle}
+        self.middle = ipywidgets.Dropdown(description="middle", **more)
         self.right = ipywidgets.Dropdown(options=views, value=right, description="right")
-        self.stops = ipywidgets.SelectionSlider(
-            options=[(f"{stop:+d}", stop) for stop in STOPS], value=0, description="exposure"
-        )
+        stops = [(f"{stop:+d}", stop) for stop in STOPS]
+        self.stops = ipywidgets.SelectionSlider(options=stops, value=0, description="exposure")
         self.text = ipywidgets.HTML()
-        controls = {name: getattr(self, name) for name in "order place left middle right".split()}
-        controls["stops"] = self.stops
+        names = "order place left middle right stops".split()
+        for name in names:
+            getattr(self, name).observe(lambda change: self._show(), "value")
         rows = [self.order, self.place, self.stops], [self.left, self.middle, self.right]
         layout = {"flex_flow": "row wrap"}
         super().__init__([ipywidgets.HBox(row, layout=layout) for row in rows] + [self.text])
         self._make = in_this_thread(self._make_slider)
         self.order.observe(lambda change: setattr(self.place, "value", 0), "value")
-        self.children += (ipywidgets.interactive_output(self._show, controls),)
+        self._output = ipywidgets.Output()
+        self.children += (self._output,)
+        self._show()
 
     def __repr__(self):  # what a page without a kernel shows
         names = ", ".join(self.denoisers)
@@ -137,16 +130,14 @@ class Explorer(ipywidgets.VBox):
             pred = self._mosaic(view[len(REMOVED_BY) :], index)
             return paint_residual(self._mosaic(INPUT, index), pred), ""
         bayer = self._mosaic(view, index)
-        measured = self.gt is not None and view != REFERENCE and np.any(self.gt[index])
+        measured = self.gt is not None and view != REFERENCE and self.gt[index].any()
         note = f"error {patch_error(bayer, self.gt[index]):.2f}" if measured else ""
         return render(bayer, rendering), note
 
-    def _show(self, **values):
-        from IPython.display import display
-
+    def _show(self):
         self.slider = self._make()
         self.text.value = self._sentence()
-        display(self.slider)
+        self.slider.put_into(self._output)
 
     def _make_slider(self):
         index = self.index
@@ -195,17 +186,4 @@ def in_this_thread(function):
     return call
 
 
-def _check(noisy, denoisers, gt, errors, start):
-    shape = np.shape(noisy)
-    if len(shape) != 3 or not shape[0]:
-        raise ValueError(f"noisy: found shape {shape}, expected patches (N, H, W)")
-    if gt is not None and np.shape(gt) != shape:
-        raise ValueError(f"found noisy {shape} and gt {np.shape(gt)}, expected one shape")
-    if errors is not None and np.shape(errors) != shape[:1]:
-        raise ValueError(f"errors: found shape {np.shape(errors)}, expected {shape[:1]}")
-    if not denoisers or not all(map(callable, denoisers.values())):
-        raise ValueError(f"denoisers: found {denoisers!r}, expected a dict of name: function")
-    if {INPUT, REFERENCE, NOTHING} & set(denoisers):
-        raise ValueError(f"denoisers: {INPUT!r} and {REFERENCE!r} are taken as names")
-    if not 0 <= start < shape[0]:
-        raise ValueError(f"start: found {start!r}, expected 0 to {shape[0] - 1}")
+explore = Explorer  # as the notebooks call it

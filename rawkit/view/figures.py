@@ -48,8 +48,8 @@ def use_style():
     matplotlib.style.use(str(Path(__file__).with_name("suite.mplstyle")))
 
 
-def error_map(pred, gt):
-    """The error of every pixel, in the unit of `normalized_l1`: its mean is that number.
+def paint_error(pred, gt):
+    """Draw the error of every pixel in the unit of `normalized_l1`, whose number is their mean.
 
     Parameters
     ----------
@@ -57,20 +57,16 @@ def error_map(pred, gt):
 
     Returns
     -------
-    ndarray, shape (H, W), float64, sqrt(DN)
-        |pred - gt| / sqrt(mean gt); not clipped.  A mean below 1 DN counts as 1.
-
-    Examples
-    --------
-    >>> error_map(np.full((2, 2), 90), np.full((2, 2), 100)).tolist()
-    [[1.0, 1.0], [1.0, 1.0]]
+    ndarray, shape (H, W, 3), uint8
+        |pred - gt| / sqrt(mean gt): black is 0, white is ERROR_LIMIT or more.  A mean
+        below 1 DN counts as 1.
     """
     pred, gt = np.asarray(pred, np.float64), np.asarray(gt, np.float64)
-    return np.abs(pred - gt) / np.sqrt(max(gt.mean(), 1))
+    return _paint(np.abs(pred - gt) / np.sqrt(max(gt.mean(), 1)) / ERROR_LIMIT, "inferno")
 
 
-def residual_map(noisy, pred):
-    """What the denoiser removed from every pixel.
+def paint_residual(noisy, pred):
+    """Draw what the denoiser removed from every pixel.
 
     Pure noise is right; edges or texture in it are detail lost.
 
@@ -80,31 +76,13 @@ def residual_map(noisy, pred):
 
     Returns
     -------
-    ndarray, shape (H, W), float64, sqrt(DN)
-        (noisy - pred) / sqrt(mean noisy); not clipped.
+    ndarray, shape (H, W, 3), uint8
+        (noisy - pred) / sqrt(mean noisy): mid-gray is 0, black and white are
+        -+RESIDUAL_LIMIT or more.
     """
     noisy, pred = np.asarray(noisy, np.float64), np.asarray(pred, np.float64)
-    return (noisy - pred) / np.sqrt(max(noisy.mean(), 1))
-
-
-def paint_error(pred, gt, limit=ERROR_LIMIT):
-    """`error_map` as a picture: black is right, white is `limit` sqrt(DN) or more.
-
-    Returns
-    -------
-    ndarray, shape (H, W, 3), uint8
-    """
-    return _paint(error_map(pred, gt) / limit, "inferno")
-
-
-def paint_residual(noisy, pred, limit=RESIDUAL_LIMIT):
-    """`residual_map` as a picture: mid-gray is 0, black and white are -+`limit` sqrt(DN).
-
-    Returns
-    -------
-    ndarray, shape (H, W, 3), uint8
-    """
-    return _paint(0.5 + residual_map(noisy, pred) / (2 * limit), "gray")
+    removed = (noisy - pred) / np.sqrt(max(noisy.mean(), 1))
+    return _paint(0.5 + removed / (2 * RESIDUAL_LIMIT), "gray")
 
 
 def _paint(values_01, name):

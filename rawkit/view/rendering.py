@@ -16,37 +16,30 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..bayer import PLANES, pack_bayer, to_srgb
+from ..bayer import pack_bayer, to_srgb
 from ..binio import WHITE_LEVEL
 from ..score import normalized_l1
 
 BLACK_LEVEL_10_BIT = 4096  # DN, where the competition's 10-bit sensors keep their black
 BLOCK = 8  # pixels of a plane; statistics of block means barely feel the noise
-TONES = ("display", "linear")
 EDGE_LIMIT = 8  # of 255 a pixel; edges beyond it count no more
 WHITE = 250  # of 255; what is blown out in all colors shows nothing
 
 
-class Rendering(namedtuple("Rendering", "black_level white_balance exposure tone plane")):
-    """How mosaics become pictures; estimate it from one image, use it for all.
+Rendering = namedtuple("Rendering", "black_level white_balance exposure")
+Rendering.__doc__ = """How mosaics become pictures; estimate it from one image, use it for all.
 
-    Attributes
-    ----------
-    black_level : float, DN
-    white_balance : tuple of 3 floats
-        Gains of red, green, blue.
-    exposure : float
-        Gain on linear light, 1 = the file's own brightness.
-    tone : str
-        "display" (the sRGB curve) or "linear".
-    plane : str or None
-        None for color, or one of "R", "Gr", "Gb", "B": that plane alone, in gray.
-    """
-
-    __slots__ = ()
+Attributes
+----------
+black_level : float, DN
+white_balance : tuple of 3 floats
+    Gains of red, green, blue.
+exposure : float
+    Gain on linear light, 1 = the file's own brightness.
+"""
 
 
-def estimate_rendering(bayer, tone="display", plane=None):
+def estimate_rendering(bayer):
     """Choose black level, white balance and exposure for one scene.
 
     Everything is read from means of 16 x 16 pixels, so a noisy input and its
@@ -64,7 +57,6 @@ def estimate_rendering(bayer, tone="display", plane=None):
     ----------
     bayer : array, shape (H, W), any real dtype, DN
         Best the noisy input itself: a float image has no codes to look at.
-    tone, plane : as in `Rendering`
 
     Returns
     -------
@@ -106,10 +98,10 @@ def estimate_rendering(bayer, tone="display", plane=None):
     light /= WHITE_LEVEL - black_level
     exposure = min(0.8 / np.percentile(light, 98), 0.45 / np.median(light))
     exposure = float(np.clip(exposure, 1, 16))
-    return Rendering(black_level, (red_gain, 1.0, blue_gain), exposure, tone, plane)
+    return Rendering(black_level, (red_gain, 1.0, blue_gain), exposure)
 
 
-def render(bayer, rendering=None, **changes):
+def render(bayer, rendering=None):
     """Turn a mosaic into an 8-bit picture.
 
     Parameters
@@ -118,42 +110,27 @@ def render(bayer, rendering=None, **changes):
     rendering : Rendering, optional
         By default estimated from `bayer` itself.  To compare images, estimate one
         from the noisy input and pass it for all of them.
-    **changes
-        Single fields of `Rendering` to use instead, e.g. ``exposure=4``.
 
     Returns
     -------
     ndarray, shape (H, W, 3), uint8
-        Clipped to 0-255 and rounded.  A single plane has its pixels doubled, so
-        that it covers the same area.
+        Clipped to 0-255 and rounded.
 
     Raises
     ------
     ValueError
-        If `bayer` is not one finite mosaic in DN, or for an unknown tone or plane.
+        If `bayer` is not one finite mosaic in DN.
 
     Examples
     --------
     >>> gray = np.full((4, 4), 65535 // 5)
-    >>> render(gray, Rendering(0, (1, 1, 1), 5, "linear", None))[0, 0].tolist()
+    >>> render(gray, Rendering(0, (1, 1, 1), 5))[0, 0].tolist()
     [255, 255, 255]
     """
     bayer = check_bayer(bayer, "bayer")
-    rendering = (rendering or estimate_rendering(bayer))._replace(**changes)
-    black_level, white_balance, exposure, tone, plane = rendering
-    if tone not in TONES:
-        raise ValueError(f"tone: found {tone!r}, expected one of {', '.join(TONES)}")
-    if plane is not None and plane not in PLANES:
-        raise ValueError(f"plane: found {plane!r}, expected None or one of {PLANES}")
-
+    black_level, white_balance, exposure = rendering or estimate_rendering(bayer)
     light = (bayer.astype(np.float32) - black_level) * (exposure / (WHITE_LEVEL - black_level))
-    if plane is None:
-        rgb = demosaic(light) * np.array(white_balance, np.float32)
-    else:
-        gain = white_balance[(0, 1, 1, 2)[PLANES.index(plane)]]
-        gray = pack_bayer(light)[PLANES.index(plane)] * gain
-        rgb = np.repeat(np.repeat(gray, 2, 0), 2, 1)[..., None].repeat(3, 2)
-    return to_srgb(rgb) if tone == "display" else np.uint8(np.rint(255 * np.clip(rgb, 0, 1)))
+    return to_srgb(demosaic(light) * np.array(white_balance, np.float32))
 
 
 def demosaic(bayer):

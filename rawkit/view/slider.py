@@ -16,13 +16,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from .rendering import (
-    check_bayer,
-    check_shapes,
-    estimate_rendering,
-    patch_error,
-    render,
-)
+from .rendering import check_bayer, check_shapes, estimate_rendering, patch_error, render
 
 FOLDER = Path(__file__).parent
 NAMES = ("noisy", "denoised", "reference")
@@ -41,8 +35,7 @@ class CompareSlider:
 
     Parameters
     ----------
-    pictures : sequence of 2 or 3 arrays, shape (H, W, 3)
-        uint8, or float in 0-1 (rounded to 8 bits).
+    pictures : sequence of 2 or 3 arrays, shape (H, W, 3), uint8
     labels : sequence of str
         Shown on the pictures, from left to right.
     notes : sequence of str, optional
@@ -61,12 +54,11 @@ class CompareSlider:
     Raises
     ------
     ValueError
-        For another number of pictures or labels, pictures of different shapes,
-        NaN, or a float picture outside 0-1.
+        For another number of pictures or labels, and other or different shapes or dtypes.
     """
 
     def __init__(self, pictures, labels, notes=None, max_bytes=250000, key=None):
-        pictures = _check_pictures(pictures)
+        _check_pictures(pictures)
         notes = [""] * len(pictures) if notes is None else list(notes)
         if not len(pictures) == len(labels) == len(notes):
             raise ValueError(
@@ -94,7 +86,7 @@ class CompareSlider:
             Image.fromarray(picture).save(file, "png", compress_type=Z_RLE)
             label, note = html.escape(label), html.escape(note)
             height, width = picture.shape[:2]
-            source = f"data:image/png;base64,{_base64(file.getvalue())}"
+            source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
             cells.append(
                 f'<td><img alt="{label}" data-note="{note}" width="{width}" height="{height}" '
                 f'onload="{WAKE}" src="{source}"></td>'
@@ -119,11 +111,17 @@ class CompareSlider:
     def _repr_html_(self):
         return self._html
 
+    def put_into(self, output):
+        """Show this in an `ipywidgets.Output`, in place of what is there."""
+        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
+        data = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
     def __repr__(self):
         return f"CompareSlider({' | '.join(self.labels)})"
 
 
-def compare(images, labels=None, rendering=None, gt=None, max_bytes=250000, key=None, **changes):
+def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
     """Compare mosaics of one scene under draggable dividers.
 
     All are rendered with the parameters estimated from the first, so that none
@@ -133,16 +131,13 @@ def compare(images, labels=None, rendering=None, gt=None, max_bytes=250000, key=
     ----------
     images : sequence of 2 or 3 arrays, shape (H, W), any real dtype, DN
         Noisy, denoised and, if there is one, reference.
-    labels : sequence of str, optional
-        By default "noisy", "denoised", "reference".
+    labels : sequence of str
     rendering : Rendering, optional
         By default estimated from the first image.
     gt : array, shape (H, W), DN, optional
         What errors are measured against; by default the third of three images.
         Without it no errors are shown.
-    max_bytes, key : as in `CompareSlider`
-    **changes
-        Single fields of `Rendering`, e.g. ``exposure=4`` or ``plane="Gr"``.
+    max_bytes : as in `CompareSlider`
 
     Returns
     -------
@@ -153,39 +148,29 @@ def compare(images, labels=None, rendering=None, gt=None, max_bytes=250000, key=
     ValueError
         For images of different shapes, not finite or not in DN.
     """
-    if len(images) not in (2, 3):
-        raise ValueError(f"found {len(images)} images, expected 2 or 3 to compare")
-    labels = list(NAMES[: len(images)] if labels is None else labels)
-    if len(labels) != len(images):
-        raise ValueError(f"found {len(images)} images, {len(labels)} labels, expected as many")
-    images = [check_bayer(image, f"image {i} ({labels[i]})") for i, image in enumerate(images)]
+    images = [check_bayer(image, f"image {i}") for i, image in enumerate(images)]
     if gt is None and len(images) == 3:
         gt = images[2]
     check_shapes(images + ([] if gt is None else [check_bayer(gt, "gt")]))
     notes = None
     if gt is not None:
         notes = ["" if i is gt else f"error {patch_error(i, gt):.2f}" for i in images]
-    rendering = (rendering or estimate_rendering(images[0]))._replace(**changes)
-    return CompareSlider([render(i, rendering) for i in images], labels, notes, max_bytes, key)
+    rendering = rendering or estimate_rendering(images[0])
+    pictures = [render(image, rendering) for image in images]
+    return CompareSlider(pictures, labels[: len(pictures)], notes, max_bytes)
 
 
 def _check_pictures(pictures):
-    pictures = [np.asarray(picture) for picture in pictures]
     if len(pictures) not in (2, 3):
         raise ValueError(f"found {len(pictures)} pictures, expected 2 or 3 to compare")
     check_shapes(pictures)
     for i, picture in enumerate(pictures):
-        found = f"picture {i}: found shape {picture.shape}, dtype {picture.dtype}"
-        if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < MIN_SIDE:
-            raise ValueError(f"{found}, expected (H, W, 3) of at least {MIN_SIDE} pixels")
-        if picture.dtype.kind == "f":
-            if not (picture.min() >= 0 and picture.max() <= 1):  # also catches NaN
-                values = f"values {picture.min():g} to {picture.max():g}"
-                raise ValueError(f"{found}, {values}, expected floats in 0-1")
-            pictures[i] = np.uint8(np.round(255 * picture))
-        elif picture.dtype != np.uint8:
-            raise ValueError(f"{found}, expected uint8 or floats in 0-1")
-    return pictures
+        small = min(picture.shape[:2]) < MIN_SIDE
+        if small or picture.shape[2:] != (3,) or picture.dtype != np.uint8:
+            raise ValueError(
+                f"picture {i}: found shape {picture.shape}, dtype {picture.dtype}, expected "
+                f"(H, W, 3) of at least {MIN_SIDE} pixels, uint8"
+            )
 
 
 def _most_changed(before, after):
@@ -194,10 +179,6 @@ def _most_changed(before, after):
     change = uniform_filter(change, LENS_PIXELS, mode="constant")  # the border counts less
     y, x = np.unravel_index(np.argmax(change), change.shape)
     return int(x), int(y)
-
-
-def _base64(data):
-    return base64.b64encode(data).decode("ascii")
 
 
 def _text(name):

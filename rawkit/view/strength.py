@@ -30,19 +30,9 @@ class StrengthSlider(ipywidgets.VBox):
         How much of the noise goes, 0-1; whole or pixel by pixel; which part, 0-1.
     slider : CompareSlider
         What is shown now.
-
-    Raises
-    ------
-    ValueError
-        If the two differ in shape.
     """
 
     def __init__(self, before, after, tone):
-        if before.shape != after.shape or before.ndim != 3:
-            raise ValueError(
-                f"found pictures of shape {before.shape} and {after.shape}, expected one shape "
-                "(H, W, 3)"
-            )
         self.before, self.after, self.tone = before, after, tone
         step = max(1, -(-before.shape[0] // HEIGHT), -(-before.shape[1] // WIDTH))
         self._whole = [_reduce(light, step) for light in (before, after)]
@@ -81,9 +71,7 @@ class StrengthSlider(ipywidgets.VBox):
             max_bytes=None,
             key=f"strength-{id(self)}",
         )
-        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
-        data = {"text/html": self.slider._repr_html_(), "text/plain": repr(self.slider)}
-        self._output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+        self.slider.put_into(self._output)
 
 
 def _fraction(description, value):

@@ -1,11 +1,10 @@
 """Make the README's pictures from the suite's own data and weights.  By hand:
 
-python tests/browser/pictures.py [--weights FILE] [--out FOLDER]
+python tests/browser/pictures.py
 
 Needs what the browser tests need: the explorer is filmed in a real JupyterLab.
 """
 
-import argparse
 import io
 import json
 import subprocess
@@ -27,7 +26,6 @@ from rawkit import open_patches, pack_bayer, places, view
 from rawkit.nn import denoise
 from rawkit.nn.weights import SHIPPED, load_model
 from rawkit.noise import estimate_blind, gat
-from rawkit.places import atomic_file, show_path
 from rawkit.score import normalized_l1
 from tests.browser import test_browser as browser
 
@@ -169,44 +167,23 @@ def explorer_frames(weights):
 
 
 def main():
-    """Write the pictures; return the exit status, 0 or 2."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, default=SHIPPED)
-    parser.add_argument("--out", type=Path, default=OUT)
-    args = parser.parse_args()
-    try:
-        sheets = {"before_after.png": comparison(args.weights, GOOD)}
-        sheets["failure.png"] = comparison(args.weights, BAD)
-        sheets["how_it_works.png"] = how_it_works(args.weights)
-        sheets["contact_sheet.jpg"] = contact_sheet()
-        frames = explorer_frames(args.weights)
-    except (ValueError, OSError) as error:
-        print(f"pictures: {error}", file=sys.stderr)
-        return 2
-    args.out.mkdir(parents=True, exist_ok=True)
-    paths = [args.out / name for name in list(sheets) + ["explorer.webp"]]
-    for path, sheet in zip(paths, sheets.values()):
-        with atomic_file(path) as file:
-            sheet.save(file, "png" if path.suffix == ".png" else "jpeg", optimize=True, quality=85)
+    """Write the pictures."""
+    sheets = {
+        "before_after.png": comparison(SHIPPED, GOOD),
+        "failure.png": comparison(SHIPPED, BAD),
+        "how_it_works.png": how_it_works(SHIPPED),
+        "contact_sheet.jpg": contact_sheet(),
+    }
+    frames = explorer_frames(SHIPPED)
+    for name, sheet in sheets.items():
+        sheet.save(str(OUT / name), optimize=True, quality=85)
     durations = [1500] + [300] * (len(frames) - 3) + [2500, 2500]  # ms
-    with atomic_file(paths[-1]) as file:
-        frames[0].save(
-            file,
-            "webp",
-            save_all=True,
-            append_images=frames[1:],
-            duration=durations,
-            loop=0,
-            quality=60,
-        )
-    sizes = [path.stat().st_size for path in paths]
-    for path, size in zip(paths, sizes):
-        print(f"{show_path(path)}: {size} bytes")
-    if sum(sizes) > MAX_BYTES:
-        print(f"pictures: found {sum(sizes)} bytes, expected {MAX_BYTES}", file=sys.stderr)
-        return 2
-    return 0
+    film = {"append_images": frames[1:], "duration": durations, "loop": 0, "quality": 60}
+    frames[0].save(str(OUT / "explorer.webp"), save_all=True, **film)
+    sizes = {path.name: path.stat().st_size for path in OUT.iterdir()}
+    print(sizes)
+    assert sum(sizes.values()) <= MAX_BYTES
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,9 +4,7 @@ Needs Chromium and `npm install` in this folder; skipped without them unless
 RAWKIT_BROWSER=required.  Screenshots of a failing test stay in outputs/browser/.
 """
 
-import base64
 import contextlib
-import io
 import json
 import os
 import shutil
@@ -218,26 +216,6 @@ def test_widgets_live(server, drive, front_end):
     report = drive(f"{server}/{front_end}/01_widgets.ipynb?token={TOKEN}", run=True, explorer=True)
     check_slider(report)
     check_explorer(report)
-
-
-def test_real_notebook_drags_in_lab(server, folder, drive):
-    notebook = nbformat.read(str(ROOT / "notebooks" / "01_data_exploration.ipynb"), as_version=4)
-    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    first.source = first.source.replace('".."', repr(str(ROOT)))
-    notebook.cells.append(nbformat.v4.new_code_cell(CELLS[-1]))
-    nbformat.write(notebook, str(folder / "real.ipynb"))
-    # a workspace of its own, without the notebooks that other tests opened
-    address = f"{server}/lab/workspaces/real/tree/real.ipynb?token={TOKEN}"
-    report = drive(address, run=True)
-    noisy, gt = (
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
-        for source in report["sources"]
-    )
-    check_picture(report["images"]["start"], (noisy, gt), (1 / 2,), report["lens"])
-    assert report["mouse"] == pytest.approx([1 / 4], abs=0.003)
-    check_picture(report["images"]["mouse"], (noisy, gt), report["mouse"], lens=1 / 4)
-    assert report["keyboard"] == pytest.approx([0.15], abs=0.003)
-    check_picture(report["images"]["keyboard"], (noisy, gt), report["keyboard"], lens=1 / 4)
 
 
 PHOTOGRAPH = """
