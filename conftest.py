@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+collect_ignore = ["notebooks/zh"]  # the same code as in the English ones
 OUTPUTS = tempfile.mkdtemp(prefix="rawkit-test-")
 
 

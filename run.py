@@ -3,7 +3,7 @@
 
     python3 run.py          all notebooks in order, then outputs/submit/result.bin
     python3 run.py test     the tests, every notebook once; further words go to pytest
-    python3 run.py lab      JupyterLab, opened at notebook 01
+    python3 run.py lab      JupyterLab, opened at notebook 01; lab --zh: at the Chinese one
     python3 run.py doctor   what is installed, found and usable
 
 Works with any Python 3.6 or newer: it only starts uv, which finds or fetches the
@@ -23,7 +23,8 @@ PRIVATE = os.path.join(ROOT, ".uv")  # uv, where it is not installed; a home, wh
 
 IS_ROOT = getattr(os, "geteuid", int)() == 0  # not everywhere; there check_platform speaks
 RUFF = ["-m", "ruff"]
-LAB = ["-m", "jupyterlab", "notebooks/01_data_exploration.ipynb"]
+FIRST = "notebooks/01_data_exploration.ipynb"
+LAB = ["-m", "jupyterlab", FIRST]
 COMMANDS = {
     "notebooks": [["-m", "rawkit", "notebooks"]],
     "test": [
@@ -164,9 +165,12 @@ def main():
         status = subprocess.call(command, cwd=ROOT, env=environment)
         if status:
             sys.exit(status)
+    words = sys.argv[2:]
+    if name == "lab" and words[:1] == ["--zh"]:
+        last[last.index(FIRST)], words = FIRST.replace("/", "/zh/"), words[1:]
     os.chdir(ROOT)
     # in our place: Ctrl-C then reaches JupyterLab, not a parent that would kill it
-    os.execve(VENV_PYTHON, last + sys.argv[2:], environment)
+    os.execve(VENV_PYTHON, last + words, environment)
 
 
 if __name__ == "__main__":

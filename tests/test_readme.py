@@ -63,8 +63,8 @@ def placeholders(name):
 
 
 def links(name):
-    """Link and picture targets, without the link to the other language."""
-    targets = re.findall(r"\]\(([^)\s]+)\)", prose(name))
+    """Link and picture targets, without the other README; of notebooks, the English ones."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose(name).replace("(notebooks/zh/", "(notebooks/"))
     return sorted(target for target in targets if target not in NAMES)
 
 

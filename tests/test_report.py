@@ -104,7 +104,7 @@ def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, notebooks, cap
     assert [page.name for page in run_notebooks()] == ["01_first.html"]
     index = (outputs / "report" / "index.html").read_text(encoding="utf-8")
     assert ">my network</a>" in index and ">01 first</a>" in index
-    assert [path.name for path in pages._find(["1"])] == ["01_first.ipynb"]
+    assert [path.name for path in pages.find_notebooks(["1"])] == ["01_first.ipynb"]
 
 
 def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, capsys):

@@ -41,6 +41,10 @@ def make_parser():
     notebooks.add_argument(
         "--save", action="store_true", help="also keep the outputs in the notebooks themselves"
     )
+    notebooks.add_argument(
+        "--language", choices=["zh"], default="", help="build the ones in notebooks/zh instead"
+    )
+    notebooks.add_argument("--run", action="store_true", help="with --language: and run them")
     return parser
 
 

@@ -104,7 +104,7 @@ def train(args):
 
 
 def notebooks(args):
-    """Run the notebooks and make the pages."""
+    """Run the notebooks and make the pages; or build those in another language."""
     from ..places import check_folder, find_dataset, outputs_folder, show_path
     from . import doctor
 
@@ -115,7 +115,15 @@ def notebooks(args):
     check_folder(outputs_folder())
     from .pages import run_notebooks
 
-    pages = run_notebooks(args.names, args.save)
+    if args.language and args.save:
+        raise ValueError("found --save with --language, whose outputs are those of the English")
+    if args.language:
+        from .translation import build_notebooks
+
+        build_notebooks(args.language, args.names)
+        if not args.run:
+            return
+    pages = run_notebooks(args.names, args.save, args.language)
     result = outputs_folder() / "submit" / "result.bin"
     if result.is_file() and any("submission" in page.stem for page in pages):
         print(f"The submission: {show_path(result)}")

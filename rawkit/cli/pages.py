@@ -19,7 +19,7 @@ TOP = """[All notebooks](index.html)
 </style>"""
 
 
-def run_notebooks(names=None, save=False):
+def run_notebooks(names=None, save=False, language=""):
     """Execute notebooks from top to bottom, each in a fresh kernel.
 
     Each becomes an HTML page in the outputs folder, `report/`, beside the executed
@@ -32,6 +32,8 @@ def run_notebooks(names=None, save=False):
     save : bool
         Also write the outputs into the notebooks themselves: how the committed
         outputs are made.
+    language : str
+        The folder in `notebooks/` whose notebooks are run, such as "zh"; "" for the English ones.
 
     Returns
     -------
@@ -47,17 +49,18 @@ def run_notebooks(names=None, save=False):
     """
     import nbformat
 
-    report, paths, pages = outputs_folder() / "report", _find(names), []
+    report, paths, pages = outputs_folder() / "report", find_notebooks(names, language), []
+    ending = f".{language}.html" if language else ".html"
     for number, path in enumerate(paths, start=1):
-        began, page = time.time(), report / (path.stem + ".html")
+        began, page = time.time(), report / (path.stem + ending)
         try:
             notebook = nbformat.read(str(path), as_version=4)
         except Exception as error:  # whatever a damaged file makes nbformat raise
             raise ValueError(f"{path}: found no notebook ({describe(error)})") from None
-        error = execute(notebook, f"[{number}/{len(paths)}] {path.stem}")
+        error = execute(notebook, f"[{number}/{len(paths)}] {path.stem}", path.parent)
         text = nbformat.writes(notebook).rstrip("\n") + "\n"
         with atomic_file(page) as file:
-            file.write(_to_html(notebook).encode())
+            file.write(_to_html(notebook, ending).encode())
         with atomic_file(page.with_suffix(".ipynb")) as file:
             file.write(text.encode())
         index = write_index()
@@ -72,8 +75,9 @@ def run_notebooks(names=None, save=False):
     return pages
 
 
-def _find(names):
-    every = sorted(NOTEBOOKS.glob("*.ipynb"))  # a reader's own as well
+def find_notebooks(names=None, language=""):
+    """The notebooks that `run_notebooks` runs."""
+    every = sorted((NOTEBOOKS / language).glob("*.ipynb"))  # a reader's own as well
     if not names:
         return [path for path in every if path.name[0].isdigit()]
     chosen = []
@@ -87,7 +91,7 @@ def _find(names):
     return chosen
 
 
-def execute(notebook, title):
+def execute(notebook, title, folder=None):
     """Run all cells of a notebook in a fresh kernel, in place.
 
     Parameters
@@ -95,6 +99,8 @@ def execute(notebook, title):
     notebook : nbformat.NotebookNode
     title : str
         Shown before the progress bar.
+    folder : Path, optional
+        Where it runs; default: that of the English notebooks.
 
     Returns
     -------
@@ -122,7 +128,7 @@ def execute(notebook, title):
             coalesce_streams=True,  # a progress bar leaves its last line only
             extra_arguments=["--log-level=ERROR"],  # a kernel on this machine needs no warning
             store_widget_state=False,  # large, and empty without a kernel anyway
-            resources={"metadata": {"path": str(NOTEBOOKS)}},
+            resources={"metadata": {"path": str(folder or NOTEBOOKS)}},
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )
         manager = client.create_kernel_manager()
@@ -153,7 +159,7 @@ def _run(client, environment):
     loop.close()
 
 
-def _to_html(notebook):
+def _to_html(notebook, ending=".html"):
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -162,7 +168,7 @@ def _to_html(notebook):
     for cell in page.cells:
         if cell.cell_type == "markdown":  # among the pages one goes on from page to page
             for path in NOTEBOOKS.glob("*.ipynb"):
-                cell.source = cell.source.replace(f"({path.name})", f"({path.stem}.html)")
+                cell.source = cell.source.replace(f"({path.name})", f"({path.stem}{ending})")
     # the page must work offline: no script from elsewhere
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="")
     return exporter.from_notebook_node(page)[0]

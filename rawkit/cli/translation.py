@@ -1,0 +1,69 @@
+"""The notebooks in another language: the English ones, with texts from gettext files."""
+
+from ..places import atomic_file, show_path
+from .pages import NOTEBOOKS, find_notebooks
+
+
+def build_notebooks(language, names=None):
+    """Write `notebooks/LANGUAGE/*.ipynb`, and bring the .po files up to date.
+
+    A built notebook is the English one, outputs included, but for its markdown cells.  Where
+    a text is missing or the English has changed since (*fuzzy*), the English stands.
+
+    Parameters
+    ----------
+    language : str
+        Such as "zh".
+    names : list of str, or None
+        File names, or their beginnings; None: those that have a .po file.
+
+    Returns
+    -------
+    int
+        How many cells wait for a translator.
+    """
+    import nbformat
+    import polib
+
+    folder, waiting = NOTEBOOKS / language, 0
+    for path in find_notebooks(names):
+        catalog_path = folder / f"{path.stem}.po"
+        if not catalog_path.is_file() and not names:
+            continue
+        notebook = nbformat.read(str(path), as_version=4)
+        old = polib.pofile(str(catalog_path)) if catalog_path.is_file() else ()
+        catalog = update(old, notebook)
+        catalog.metadata = {"Language": language, "Content-Type": "text/plain; charset=UTF-8"}
+        with atomic_file(catalog_path) as file:
+            file.write(f"{catalog}\n".encode())
+        with atomic_file(folder / path.name) as file:
+            file.write(nbformat.writes(translate(notebook, catalog)).encode() + b"\n")
+        todo = sum(not entry.translated() for entry in catalog)
+        waiting += todo
+        print(f"{show_path(folder / path.name)}" + f"  to translate: {todo}" * bool(todo))
+    return waiting
+
+
+def update(catalog, notebook):
+    """A new catalog: an entry for each markdown cell, fuzzy where its English has changed."""
+    import polib
+
+    known, updated = {entry.msgctxt: entry for entry in catalog}, polib.POFile(wrapwidth=96)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            entry = known.get(cell.id) or polib.POEntry(msgctxt=cell.id)
+            if entry.msgid != cell.source and entry.msgstr and not entry.fuzzy:
+                entry.previous_msgid = entry.msgid
+                entry.flags.append("fuzzy")
+            entry.msgid = cell.source
+            updated.append(entry)
+    return updated
+
+
+def translate(notebook, catalog):
+    """Put the texts of a catalog into a notebook, in place."""
+    texts = {entry.msgctxt: entry.msgstr for entry in catalog if entry.translated()}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = texts.get(cell.id, cell.source)
+    return notebook
