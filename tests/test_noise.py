@@ -96,7 +96,7 @@ def test_blind_estimates(world):
 
 
 @pytest.mark.parametrize("blur,contrast", [(0.8, 1500), (1.0, 2500)])
-def test_fine_grey_texture_is_told_from_noise(blur, contrast):
+def test_fine_gray_texture_is_told_from_noise(blur, contrast):
     """Gravel, say: as strong as the noise in every plane, but one image in all of them."""
     rng = np.random.default_rng(0)
     texture = gaussian_filter(rng.standard_normal((256, 256)), blur)

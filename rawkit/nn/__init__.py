@@ -23,7 +23,7 @@ from .networks import (
     measure,
 )
 from .prediction import denoise, denoise_batches, predict, to_uint16
-from .stabilized import Stabilised
+from .stabilized import Stabilized
 from .tensor_files import sha256
 from .weights import (
     SHIPPED,

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
 from ..conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
-from .stabilized import Stabilised
+from .stabilized import Stabilized
 
 PARAMETER_BUDGET = 100000  # the competition's limit
 
@@ -34,7 +34,7 @@ class Baseline(M.Module):
 
     References
     ----------
-    MegCup 2022 (Megvii), RAW denoising, the organisers' baseline.
+    MegCup 2022 (Megvii), RAW denoising, the organizers' baseline.
     """
 
     def __init__(self, output_activation=False):
@@ -68,8 +68,8 @@ class Block(M.Module):
         return x + self.project(self.act(self.expand(self.depthwise(x))))
 
 
-class BlindUNet(Stabilised):
-    """Our network: a small U-Net of depthwise and 1x1 layers on stabilised planes.
+class BlindUNet(Stabilized):
+    """Our network: a small U-Net of depthwise and 1x1 layers on stabilized planes.
 
     96,596 parameters, 6.5 thousand multiply-adds per pixel of the mosaic and view.
 
@@ -84,7 +84,7 @@ class BlindUNet(Stabilised):
     ----------
     Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
     Image Segmentation", MICCAI 2015.  Liu, Mao, Wu, Feichtenhofer, Darrell, Xie:
-    "A ConvNet for the 2020s", CVPR 2022 (the block, here without normalisation).
+    "A ConvNet for the 2020s", CVPR 2022 (the block, here without normalization).
     """
 
     def __init__(self, views=1):
@@ -154,8 +154,8 @@ class DenseBlock(M.Module):
         return x + self.second(self.act(self.first(x)))
 
 
-class DenseUNet(Stabilised):
-    """A small U-Net of full 3x3 layers on stabilised planes, on two scales.
+class DenseUNet(Stabilized):
+    """A small U-Net of full 3x3 layers on stabilized planes, on two scales.
 
     94,708 parameters, 13.5 thousand multiply-adds per pixel of the mosaic.  It is shown
     where planes stand at their white level, and has learned what such a pixel says.

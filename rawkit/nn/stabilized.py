@@ -19,7 +19,7 @@ HOT = 6.0
 PILE = 1e-3  # share of a plane's pixels; more at the largest value are a clip
 
 
-class Stabilised(M.Module):
+class Stabilized(M.Module):
     """Base of networks that work where the noise is uniform.
 
     The variance line of each mosaic is estimated blind, with `estimate_blind`.  The

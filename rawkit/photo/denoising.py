@@ -93,8 +93,10 @@ def _set_aside(noisy, noise):
     """The defects of a mosaic, and the mosaic with their neighbors' values in their place."""
     slope, intercept = noise.line
 
+    real = max(noise.flat, 1.0) ** 2  # where a camera smoothed it, the line lies too low
+
     def variance(plane, values):
-        return slope[plane] * values + intercept[plane]
+        return real * (slope[plane] * values + intercept[plane])
 
     where, repaired = find_defects(pack_bayer(noisy), variance)
     return unpack_bayer(where), unpack_bayer(repaired)

@@ -5,7 +5,7 @@ import numpy as np
 from .banding import LEAST, find_banding
 from .clipping import clipped_share, find_clip
 from .frame import active_view
-from .measuring import MID_GREY, deviation_in_codes, measure_photo, noise_in_codes
+from .measuring import MID_GRAY, deviation_in_codes, measure_photo, noise_in_codes
 from .metadata import exposure
 
 PROFILE_APART = 1.5  # times in deviation; less is within what makers' profiles differ by
@@ -64,17 +64,17 @@ def _camera(photo):
 def _noise(photo):
     rggb, noise = measure_photo(photo)
     a, b = noise_in_codes(photo, noise.line)[0]
-    dark, grey = (deviation_in_codes(photo, noise.line, light) for light in (0, MID_GREY))
+    dark, gray = (deviation_in_codes(photo, noise.line, light) for light in (0, MID_GRAY))
     lines = [
-        f"noise: {dark:.1f} codes in the dark, {grey:.1f} on mid grey "
-        f"({100 * MID_GREY:.0f} % of white)",
+        f"noise: {dark:.1f} codes in the dark, {gray:.1f} on mid gray "
+        f"({100 * MID_GRAY:.0f} % of white)",
         "noise profile, light x from 0 at black to 1 at white:",
         f"  variance = {a:.3g} x + {b:.3g}, measured",
     ]
     if photo.noise_profile is not None:
         claimed, constant = photo.noise_profile.mean(0)
         lines.append(f"  variance = {claimed:.3g} x + {constant:.3g}, in the file")
-        lines += _compare(a * MID_GREY + b, claimed * MID_GREY + constant)
+        lines += _compare(a * MID_GRAY + b, claimed * MID_GRAY + constant)
     if noise.flat > FLAT_APART:
         lines.append(
             f"noise of flat parts is {noise.flat:.1f} times as strong as measured: the camera may "
@@ -91,14 +91,14 @@ def _compare(measured, claimed):
     ratio = (claimed / max(measured, 1e-12)) ** 0.5
     if 1 / PROFILE_APART < ratio < PROFILE_APART:
         return []
-    return [f"  which on mid grey is {ratio:.2g} times as strong as what is measured"]
+    return [f"  which on mid gray is {ratio:.2g} times as strong as what is measured"]
 
 
 def _differences(photo, noise):
     """Lines on colors and regions whose noise is another's."""
     lines, (slope, intercept) = [], noise.line
     if np.ptp(slope) or np.ptp(intercept):
-        level = 65535 * MID_GREY
+        level = 65535 * MID_GRAY
         variance = np.maximum(slope * level + intercept, 1e-9)
         red, blue = np.sqrt(variance[[0, 3]] / variance[1])
         lines.append(f"noise of red {red:.2f} and of blue {blue:.2f} times that of green")

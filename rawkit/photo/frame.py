@@ -24,7 +24,7 @@ mosaic : ndarray, shape (H, W), uint16
 active : tuple (top, left, bottom, right), pixels of `mosaic`
     What saw light; any of them may be odd.
 phase : str
-    Colours of the 2 x 2 cell at the corner of `active`, row by row: one of PHASES.
+    Colors of the 2 x 2 cell at the corner of `active`, row by row: one of PHASES.
 black_level : ndarray, shape (2, 2), float64, codes
     Of the same cell.
 black_deltas : tuple of two arrays, shapes (rows,) and (columns,) of `active`; codes
@@ -36,7 +36,7 @@ bits : int
 white_balance : ndarray, shape (3,)
     As shot: the camera's answer to a neutral surface, green 1 (DNG: AsShotNeutral).
 color_matrix : ndarray, shape (3, 3)
-    From XYZ to the camera's colours (DNG: ColorMatrix1, or LibRaw's table, for D65).
+    From XYZ to the camera's colors (DNG: ColorMatrix1, or LibRaw's table, for D65).
 orientation : int
     TIFF's 1-8.
 make, model : str
@@ -45,7 +45,7 @@ metadata : Metadata
 tags : dict of int to (type, count, value)
     Of a DNG: what goes into the file written, see `rawkit.photo.tags`.
 noise_profile : ndarray, shape (n, 2), or None
-    A DNG's own claim: variance = a x + b, x in 0-1 above black, for all or each colour.
+    A DNG's own claim: variance = a x + b, x in 0-1 above black, for all or each color.
 notes : tuple of str
     What a reader should know: what was missing and guessed, what cannot be kept.
 """
@@ -105,8 +105,8 @@ def _factor(scale, first, shape):
 def to_rggb(photo):
     """Bring the active area to an RGGB mosaic of even size in DN.
 
-    A frame that begins with another colour, or is of odd size, gets a row or a column
-    more, a copy of the next but one, which has the right colour; `from_rggb` drops it.
+    A frame that begins with another color, or is of odd size, gets a row or a column
+    more, a copy of the next but one, which has the right color; `from_rggb` drops it.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from .frame import FULL_SCALE, levels, to_rggb
 CROPS, CROP = 6, 256  # so many down and across, of so many pixels: enough for a per cent
 REGIONS, REGION = 8, 192  # the same, for what differs over the frame
 LEAST = 48  # pixels; what a blind estimate needs
-MID_GREY = 0.18  # of the light at which a pixel is full
+MID_GRAY = 0.18  # of the light at which a pixel is full
 FLAT = 1.6  # of the high band's variance: more in the low one is texture
 LOW = 0.25  # the quantile of blocks that is taken: texture only adds
 FEW = 12  # blocks; from fewer nothing is concluded

@@ -221,8 +221,8 @@ def _complete(photo):
         )
     notes, balance, matrix = list(photo.notes), photo.white_balance, photo.color_matrix
     if balance is None or not min(balance) > 0:
-        balance = grey_world(photo)
-        notes.append("no white balance in the file: taken from the picture, as if grey on average")
+        balance = gray_world(photo)
+        notes.append("no white balance in the file: taken from the picture, as if gray on average")
     balance = balance / balance[1]
     if not np.any(matrix):
         # a camera whose colors are those of a screen, as raw converters take it
@@ -238,7 +238,7 @@ def _complete(photo):
     )
 
 
-def grey_world(photo):
+def gray_world(photo):
     """The mean color of what is neither dark nor clipped: ndarray of R, G and B, G is 1."""
     top, left, bottom, right = photo.active
     light = np.zeros(3)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
 from .frame import FULL_SCALE, levels
-from .measuring import MID_GREY, factor_at, sample_crops
+from .measuring import MID_GRAY, factor_at, sample_crops
 from .tiles import denoise_mosaic
 
 CROPS, CROP = 3, 256  # so many down and across, of so many pixels, are asked
@@ -78,12 +78,12 @@ def _sums(model, crop, noise):
 
 
 def _claimed(photo, noise):
-    """The variance that the file claims over the measured one, on mid grey; 1 to MOST."""
+    """The variance that the file claims over the measured one, on mid gray; 1 to MOST."""
     if photo.noise_profile is None:
         return 1.0
     a, b = photo.noise_profile.mean(0)
     offset = levels(photo)[1]
     span = FULL_SCALE - offset
     slope, intercept = (float(np.mean(x)) for x in noise.line)
-    measured = slope * (offset + MID_GREY * span) + intercept
-    return float(np.clip((a * MID_GREY + b) * span**2 / max(measured, 1e-6), 1, MOST))
+    measured = slope * (offset + MID_GRAY * span) + intercept
+    return float(np.clip((a * MID_GRAY + b) * span**2 / max(measured, 1e-6), 1, MOST))

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from ..bayer import pack_bayer
-from ..nn import Stabilised, predict
+from ..nn import Stabilized, predict
 from ..noise import gat, inverse_gat
 from .measuring import factor_at, sample_crops
 
@@ -28,7 +28,7 @@ def _predict_tile(model, tile, noise, level):
     ----------
     noise : NoiseLine of arrays, shape (4, 1, 1), or (4, h, w) of the tile's planes
     """
-    if not isinstance(model, Stabilised):
+    if not isinstance(model, Stabilized):
         return predict(model, tile[None])[0]
     stable = gat(pack_bayer(tile), *noise)
     shape = tile.shape[0] + 2 * STEP, tile.shape[1] + 2 * STEP

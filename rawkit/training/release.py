@@ -13,7 +13,7 @@ from ..binio import PATCH_SIZE, open_pairs
 from ..conv.device import NO_GPU, without_lines
 from ..nn.networks import NETWORKS
 from ..nn.prediction import denoise
-from ..nn.stabilized import Stabilised
+from ..nn.stabilized import Stabilized
 from ..nn.tensor_files import check_meta, load_arrays
 from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, atomic_file, check_output, show_path
@@ -112,7 +112,7 @@ def pretrain(
         seed=seed,
         recipes=RECIPES,
         vary=True,
-        with_line=isinstance(model, Stabilised),
+        with_line=isinstance(model, Stabilized),
     )
     history = train(
         model,

@@ -8,7 +8,7 @@ is; it leaves color fringes at sharp edges, in all images alike.
 
 References
 ----------
-Finlayson, Trezzi: "Shades of Gray and Colour Constancy", Color Imaging
+Finlayson, Trezzi: "Shades of Gray and Color Constancy", Color Imaging
 Conference 2004 (the white balance).
 """
 

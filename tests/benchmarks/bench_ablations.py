@@ -25,7 +25,7 @@ from rawkit.conv import ConvTranspose2d
 from rawkit.nn.networks import Block, DenseBlock
 
 
-class Variant(nn.Stabilised):
+class Variant(nn.Stabilized):
     def __init__(self, widths=(32, 48, 64), block=Block, light=True, zeros=True):
         super().__init__()
         self.light, steps = light, list(zip(widths, widths[1:]))

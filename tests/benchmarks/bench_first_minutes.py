@@ -18,7 +18,7 @@ import pandas
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.conv import Conv2d, LeakyReLU, fused
-from rawkit.nn import Baseline, Stabilised, score_table
+from rawkit.nn import Baseline, Stabilized, score_table
 from rawkit.nn.networks import DenseUNet
 from rawkit.places import ROOT, atomic_file
 from rawkit.score import score_of_errors
@@ -45,7 +45,7 @@ class Centered(Baseline):
         return bayer + super().forward(centered.reshape(bayer.shape))
 
 
-class SixStabilised(Stabilised):
+class SixStabilized(Stabilized):
     """The baseline's layers on planes whose noise has deviation 1."""
 
     def __init__(self):
@@ -63,7 +63,7 @@ ROWS = {
     "baseline": Baseline,
     "residual output": Residual,
     "centered input": Centered,
-    "stabilized": SixStabilised,
+    "stabilized": SixStabilized,
     "U-Net": DenseUNet,
 }
 
@@ -72,7 +72,7 @@ def record(network, rate, scenes):
     """Train one row; yields its score and errors on the 16 test pairs in data/, five times."""
     mge.random.seed(SEED)
     model, lines = network(), []
-    with_line = isinstance(model, Stabilised)
+    with_line = isinstance(model, Stabilized)
     batches = SyntheticBatches(
         scenes, BATCH_SIZE, CROP, seed=SEED, blind_share=0, with_line=with_line
     )

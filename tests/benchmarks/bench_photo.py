@@ -93,7 +93,7 @@ def noise(number=80, side=1536):
 
 
 def _non_local_means(rggb, line):
-    """scikit-image's non-local means on stabilised planes, with the same noise line."""
+    """scikit-image's non-local means on stabilized planes, with the same noise line."""
     from skimage.restoration import denoise_nl_means
 
     from rawkit.noise import gat, inverse_gat

@@ -3,7 +3,7 @@
 python tests/benchmarks/bench_scores.py [sets | cameras | deviations | strangers] [--patches N]
                                         [--bm3d]
 
-`--bm3d` adds a column: BM3D on the stabilised planes of each patch, told the noise that the
+`--bm3d` adds a column: BM3D on the stabilized planes of each patch, told the noise that the
 pair shows.  It needs the package `bm3d`, which is free for research only, and takes a
 quarter of a minute a patch.
 `sets` (the default) prints README's table: photographs of the split "test", which trained
