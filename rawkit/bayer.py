@@ -1,4 +1,4 @@
-"""RGGB Bayer mosaics: packing into planes, moves that keep the pattern, the tone curve.
+"""RGGB Bayer mosaics: packing into planes, flips that keep the pattern, the sRGB curve.
 
 A `bayer` mosaic has red at (even row, even column), green on the two mixed
 positions and blue at (odd, odd).  `packed` means four half-size planes in the

@@ -1,4 +1,7 @@
-"""The notebooks in another language: the English ones, with texts from gettext files."""
+"""The notebooks in another language: the English ones, with texts from gettext files.
+
+The texts are in `notebooks/LANGUAGE/*.po`; `python -m rawkit notebooks --language LANGUAGE` builds.
+"""
 
 from ..places import atomic_file, show_path
 from .pages import NOTEBOOKS, find_notebooks

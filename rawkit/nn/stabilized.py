@@ -1,6 +1,7 @@
 """The frame of networks that work where noise is uniform: estimate, transform, and back.
 
-What they leave alone: hot pixels, borders of one value, and what clips with all its neighbors.
+Its rules for patches are here: hot pixels, borders of one value, and what clips with all its
+neighbors are left alone.  Those for photographs are in `rawkit.photo`.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Weights of networks: in and out of files, and where to find them."""
+"""Weights of networks: loading, saving and finding their files."""
 
 import sys
 import types

@@ -1,4 +1,9 @@
-"""Your own photograph: a camera's raw file in, a denoised DNG out."""
+"""Your own photograph: a camera's raw file in, a denoised DNG out.
+
+`reading` fills a `frame`; `measuring`, `clipping`, `defects` and `banding` say what is in it;
+`denoising` sends it through a network in `tiles`, as far as `risk` allows, and `checking` compares;
+`dng`, with `metadata` and `tags`, writes it.  `describing` puts findings in words.
+"""
 
 from .checking import find_violation
 from .clipping import find_clip

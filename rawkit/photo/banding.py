@@ -1,4 +1,4 @@
-"""Banding: rows or columns that are brighter or darker as a whole, which a network leaves.
+"""Finding banding: rows or columns that are brighter or darker as a whole; a network leaves it.
 
 What a readout adds to a row is the same at its left and its right end; what the scene shows there
 hardly ever is.  So only what both halves of a frame agree on is taken for banding.

@@ -1,4 +1,7 @@
-"""Developing a frame into a picture, the same way before and after."""
+"""Developing a photograph into a picture, the same way before and after.
+
+The competition's patches have no camera's colors; `rawkit.view.rendering` shows those.
+"""
 
 import numpy as np
 import rawpy

@@ -1,5 +1,6 @@
 """One shot: how light becomes a noisy RAW frame, step by step.
 
+A kind of noise has its step here, its parameter in `sensor` and its range in `recipes`;
 `rawkit.synth.pipeline` puts the steps in order.
 
 References

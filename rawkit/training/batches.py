@@ -1,6 +1,7 @@
 """Endless random batches to train on: crops of pairs, or of scenes with fresh noise.
 
-They are NumPy arrays, so that any framework can be fed with them.
+Augmentation is here: flips (of `rawkit.bayer`), exposure, and sensors' deviations.  Batches are
+NumPy arrays, so that any framework can be fed with them.
 """
 
 import random
