@@ -1,4 +1,4 @@
-"""Where data and outputs are, whether one can write there, and writing files whole or not at all."""
+"""Where data and outputs are, whether one can write there, writing files whole or not at all."""
 
 import contextlib
 import errno
