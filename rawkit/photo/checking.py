@@ -5,6 +5,7 @@ cast, a maze of rows where one green was multiplied, smeared highlights, lifted 
 """
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from .frame import CELL, active_view
 
@@ -13,6 +14,7 @@ SIGMAS = 6.0  # deviations that a block's mean may move: one in a billion is bey
 CODE = 0.5  # codes: what rounding may do
 GREENS = 0.02  # of the light: a camera's own greens differ by a per cent or two, and are evened out
 LIGHT = 0.01  # of the light, of any color: a network's own error on a detail of a block's size
+HALO = 0.002  # of the brightest light in the blocks around: what a lens scatters there is more
 BINS = 12  # of brightness, within which many blocks are averaged
 
 
@@ -29,8 +31,9 @@ def find_violation(before, after):
         The largest move of a mean, and where.
     """
     moves = []
+    height, width = (n // (2 * BLOCK) * 2 * BLOCK for n in active_view(before).shape)
     for (y, x), color, black in zip(CELL, before.phase, before.black_level.ravel()):
-        old, new = (_blocks(active_view(p)[y::2, x::2]) for p in (before, after))
+        old, new = (_blocks(active_view(p)[y:height:2, x:width:2]) for p in (before, after))
         if old is None:
             return None  # too small to have a block
         light = np.maximum(old.mean(-1) - black, 0)
@@ -39,7 +42,8 @@ def find_violation(before, after):
         share = GREENS if color == "G" else LIGHT
         moved = new.mean(-1) - old.mean(-1)
         moves.append((moved, noise, light))
-        beyond = np.abs(moved) - noise - CODE - share * light
+        around = HALO * maximum_filter(light, 3, mode="nearest")
+        beyond = np.abs(moved) - noise - CODE - np.maximum(share * light, around)
         if beyond.max() > 0:
             row, column = np.unravel_index(beyond.argmax(), beyond.shape)
             return (
