@@ -151,7 +151,8 @@ assert abs(left - 0.3) < 0.01, left
 from rawkit.photo.measuring import estimate_frame
 from rawkit.synth import Sensor, clean_patches, expose
 
-scene, slopes = np.tile(clean_patches(1, 5, workers=1)[0], (2, 2)), []
+four, slopes = clean_patches(4, 5, workers=1), []
+scene = np.block([[four[0], four[1]], [four[2], four[3]]])
 for gain in (1, 16):
     sensor = Sensor(14, 2048.0, 65532.0, 3.0 * gain, 60.0, 0.0, np.ones(4), 0)
     shot = expose(scene, sensor, np.random.default_rng(1))[0]
