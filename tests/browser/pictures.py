@@ -18,6 +18,7 @@ import matplotlib
 import nbformat
 import numpy as np
 import pandas
+import test_browser as browser
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from PIL import Image, ImageDraw, ImageFont
@@ -27,7 +28,6 @@ from rawkit.nn import denoise
 from rawkit.nn.weights import SHIPPED, load_model
 from rawkit.noise import estimate_blind, gat
 from rawkit.score import normalized_l1
-from tests.browser import test_browser as browser
 
 OUT = places.ROOT / "data" / "pictures"
 GOOD, BAD = (15, 3), (12, 4)  # patches of the test set: as most are, and the weakest kind
