@@ -109,11 +109,9 @@ def _photo_options(args):
 
 def _denoise_photo(args, source, out):
     from ..photo.dng import check_dng
-    from ..photo.reading import read_photo
 
     options = _photo_options(args)
     check_dng(out, source, args.overwrite)
-    read_photo(source)  # what is wrong with it is said before MegEngine's seconds
     with _Progress(1) as progress:
         _denoise_one(_model(args), source, out, options, progress)
 

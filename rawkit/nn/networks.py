@@ -13,7 +13,7 @@ import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
 from ..conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
-from .stabilized import Stabilized
+from .stabilized import Stabilized, run_unet
 
 PARAMETER_BUDGET = 100000  # the competition's limit
 
@@ -45,7 +45,7 @@ class Baseline(M.Module):
             layers = [Conv2d(before, after, 3, padding=1)]
             if i < 6 or output_activation:
                 layers.append(LeakyReLU(0.125))
-            setattr(self, "conv%d" % i, M.Sequential(*layers))
+            setattr(self, f"conv{i}", M.Sequential(*layers))
 
     def forward(self, bayer):
         x = pack_bayer(bayer[:, 0])
@@ -90,7 +90,7 @@ class BlindUNet(Stabilized):
     def __init__(self, views=1):
         super().__init__()
         if views not in (1, 2):
-            raise ValueError("found views %r, expected 1 or 2" % (views,))
+            raise ValueError(f"found views {views!r}, expected 1 or 2")
         self.config = {"views": views}
         self.entry = Conv2d(9, 32, 3, padding=1)
         self.encode1 = Block(32)
@@ -128,16 +128,7 @@ class BlindUNet(Stabilized):
         return pack_bayer(F.concat([first[:, :1], lower], axis=1))
 
     def _one_view(self, stable, clipped):
-        level = stable.mean(axis=(2, 3), keepdims=True)
-        brightness = stable.mean(axis=1, keepdims=True) / 64
-        x = F.concat([stable - level, brightness, clipped], axis=1)
-        height, width = stable.shape[2:]
-        # two scales of 2 need multiples of 4: the last rows and columns are used again
-        if height % 4:
-            x = F.concat([x, x[:, :, height % 4 - 4 :]], axis=2)
-        if width % 4:
-            x = F.concat([x, x[..., width % 4 - 4 :]], axis=3)
-        return fused(x, self._unet)[:, :, :height, :width]
+        return run_unet(self._unet, stable, clipped, 4)  # two steps to a coarser scale
 
 
 class DenseBlock(M.Module):
@@ -157,8 +148,8 @@ class DenseBlock(M.Module):
 class DenseUNet(Stabilized):
     """A small U-Net of full 3x3 layers on stabilized planes, on two scales.
 
-    94,708 parameters, 13.5 thousand multiply-adds per pixel of the mosaic.  It is shown
-    where planes stand at their white level, and has learned what such a pixel says.
+    94,708 parameters, 13.5 thousand multiply-adds per pixel of the mosaic.  No weights come
+    with the suite: notebook 03 writes this network out and trains it.
 
     References
     ----------
@@ -186,15 +177,7 @@ class DenseUNet(Stabilized):
         return self.exit(self.decode(fine + self.up(coarse)))
 
     def residual(self, stable, clipped):
-        level = stable.mean(axis=(2, 3), keepdims=True)
-        brightness = stable.mean(axis=1, keepdims=True) / 64
-        x = F.concat([stable - level, brightness, clipped], axis=1)
-        height, width = stable.shape[2:]
-        if height % 2:  # the coarse scale needs even sizes: the last row is used again
-            x = F.concat([x, x[:, :, -1:]], axis=2)
-        if width % 2:
-            x = F.concat([x, x[..., -1:]], axis=3)
-        return fused(x, self._unet)[:, :, :height, :width]
+        return run_unet(self._unet, stable, clipped, 2)
 
 
 def _turn(packed):

@@ -92,7 +92,6 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
 def _set_aside(noisy, noise):
     """The defects of a mosaic, and the mosaic with their neighbors' values in their place."""
     slope, intercept = noise.line
-
     real = max(noise.flat, 1.0) ** 2  # where a camera smoothed it, the line lies too low
 
     def variance(plane, values):

@@ -170,7 +170,7 @@ def _entry(code, kind, values):
 
 
 def _file_tags(photo):
-    camera = ("%s %s" % (photo.make, photo.model)).strip() or "unknown camera"
+    camera = f"{photo.make} {photo.model}".strip() or "unknown camera"
     entries = {
         tags.ORIENTATION: (tags.SHORT, [photo.orientation]),
         tags.MAKE: (tags.ASCII, photo.make),

@@ -98,17 +98,17 @@ def _non_local_means(rggb, line):
 
     from rawkit.noise import gat, inverse_gat
 
-    planes = gat(pack_bayer(rggb), float(line.shot_noise), float(line.intercept))
+    line = [float(np.mean(x)) for x in line]
+    planes = gat(pack_bayer(rggb), *line)
     options = {"h": 0.8, "sigma": 1.0, "fast_mode": True, "patch_size": 5, "patch_distance": 6}
     clean = np.stack([denoise_nl_means(plane, **options) for plane in planes])
-    return unpack_bayer(inverse_gat(clean, float(line.shot_noise), float(line.intercept)))
+    return unpack_bayer(inverse_gat(clean, *line))
 
 
 def peers():
     """Time and error on the sample, beside non-local means."""
     from rawkit.nn import SHIPPED, load_model
-    from rawkit.photo.denoising import measure_photo
-    from rawkit.photo.frame import active_view, from_rggb
+    from rawkit.photo import find_clip, from_rggb, measure_photo
 
     photo, gt = make_synthetic()
     model, _ = load_model(SHIPPED)
@@ -118,8 +118,8 @@ def peers():
     rows.append(("rawkit", None, denoise_photo(photo, model)))
     rows[-1] = ("rawkit", time.perf_counter() - began, rows[-1][2])
     began = time.perf_counter()
-    rggb, line, gain = measure_photo(photo)
-    by_peer = from_rggb(photo, _non_local_means(rggb, line), gain)
+    rggb, noise = measure_photo(photo)
+    by_peer = from_rggb(photo, _non_local_means(rggb, noise.line), find_clip(photo))
     rows.append(("non-local means", time.perf_counter() - began, by_peer))
     for name, seconds, result in rows:
         error = np.sqrt(np.mean((active_view(result) - gt) ** 2))
