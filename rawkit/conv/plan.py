@@ -185,8 +185,8 @@ def _layout(library, graph, shapes, training):
             return dnnl.NHWC, 1
     layout, block = (dnnl.NCHW16C, 16) if library.avx512 else (dnnl.NCHW8C, 8)
     whole = all(shape[1] % block == 0 for shape in shapes[1:-1])
-    # without AVX-512 only the filters' gradients are faster in blocks
-    return (layout, block) if whole and (library.avx512 or training) else (dnnl.NHWC, 1)
+    # the filters' gradients are faster in blocks, transposed layers much slower
+    return (layout, block) if whole and training else (dnnl.NHWC, 1)
 
 
 def _multiplications(node, shape, params):

@@ -8,7 +8,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from .frame import CELL, active_view
+from .frame import CELL, active_view, levels, padding
 
 PILE = 10  # pixels; fewer may be chance
 WIDEST = 1 / 200  # of the codes from black to white; noise is wider at such light
@@ -93,6 +93,27 @@ def flatten(photo, clip):
     # a channel without a pile does not clip, so its level says nothing
     white = clip.level[clip.found].max() if clip.found.any() else photo.white_level
     return photo._replace(mosaic=mosaic, white_level=float(white))
+
+
+def find_white(photo, clip):
+    """Where each plane of a frame's RGGB mosaic clips.
+
+    Parameters
+    ----------
+    photo : Photo
+        As `flatten` gives it.
+    clip : Clip
+
+    Returns
+    -------
+    ndarray, shape (4, 1, 1), float32, DN
+        Infinity where nothing clips.
+    """
+    scale, offset = levels(photo)
+    white = scale * (clip.level - 0.5 - photo.black_level) + offset  # half a code: rounding
+    (top, _), (left, _) = padding(photo)
+    white = np.roll(np.where(clip.found, white, np.inf), (top, left), (0, 1))
+    return white.reshape(4, 1, 1).astype(np.float32)
 
 
 def clipped_share(photo, clip):

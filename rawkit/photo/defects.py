@@ -4,59 +4,64 @@ A network smears them over their neighborhood, and a converter that is told to r
 pixel no longer finds it.  So they are set aside, and written back as they were.
 """
 
+import functools
+
 import numpy as np
+
+from .frame import CELL
 
 HOT = np.float32(8.0)  # deviations of noise beyond the neighbors of the same color
 COLUMN = 0.9  # share of a column's pixels that lie beyond both neighbors, on one side
 LEAST_COLUMN = 64  # pixels; of shorter columns it may be chance
+STRIP = 32  # rows at a time, which a processor's cache holds
 AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
-def find_defects(packed, variance):
-    """Find defects in the planes of a mosaic.
+def find_defects(rggb, variance):
+    """Find defects in a mosaic.
 
     A pixel is one if it lies beyond all eight neighbors of its color but one, so that pairs
     are found as well, and lines of the scene are not.
 
     Parameters
     ----------
-    packed : array, shape (4, h, w), float32
+    rggb : array, shape (H, W), float32; H and W even
     variance : function (plane number, values) -> the noise's variance
 
     Returns
     -------
-    where : ndarray of bool, shape (4, h, w)
-    repaired : ndarray, shape (4, h, w), float32
-        `packed` with the median of its neighbors in place of a defect.
+    where : ndarray of bool, shape (H, W)
+    repaired : ndarray, shape (H, W), float32
+        `rggb` with the median of its neighbors in place of a defect.
     """
-    where, repaired = np.zeros(packed.shape, bool), packed.copy()
-    for i, plane in enumerate(packed):
+    where, repaired = np.zeros(rggb.shape, bool), rggb.copy()
+    for i, (y0, x0) in enumerate(CELL):
+        plane, found, new = (x[y0::2, x0::2] for x in (rggb, where, repaired))
         padded = np.pad(plane, 1, mode="reflect")
-        for y, x in _candidates(padded, plane, lambda values, i=i: variance(i, values)):
+        for y, x in _candidates(padded, lambda values, i=i: variance(i, values)):
             around = np.sort([padded[y + 1 + dy, x + 1 + dx] for dy, dx in AROUND])
             bound = HOT * np.sqrt(max(variance(i, around[3:5].mean()), 1.0))
             if plane[y, x] > around[-2] + bound or plane[y, x] < around[1] - bound:
-                where[i, y, x] = True
-                repaired[i, y, x] = around[3:5].mean()
-        for x in _columns(plane):
-            where[i, :, x] = True
-            repaired[i, :, x] = (plane[:, x - 1] + plane[:, x + 1]) / 2
+                found[y, x], new[y, x] = True, around[3:5].mean()
+        for x in _columns(padded[1:-1, 1:-1]):
+            found[:, x], new[:, x] = True, (plane[:, x - 1] + plane[:, x + 1]) / 2
     return where, repaired
 
 
-def _candidates(padded, plane, variance):
+def _candidates(padded, variance):
     """Places that stand far off the mean of their neighbors, the farthest one left out."""
-    total, most = np.zeros_like(plane), np.full_like(plane, -np.inf)
-    least = np.full_like(plane, np.inf)
-    for dy, dx in AROUND:
-        shifted = padded[1 + dy : 1 + dy + plane.shape[0], 1 + dx : 1 + dx + plane.shape[1]]
-        total += shifted
-        np.maximum(most, shifted, out=most)
-        np.minimum(least, shifted, out=least)
-    bound = HOT * np.sqrt(np.maximum(variance(total / 8), 1.0))
-    high = plane - (total - most) / 7 > bound
-    low = (total - least) / 7 - plane > bound
-    return np.argwhere(high | low)
+    places = []
+    for top in range(0, len(padded) - 2, STRIP):
+        strip = padded[top : top + STRIP + 2]
+        height, width = strip.shape[0] - 2, strip.shape[1] - 2
+        around = [strip[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in AROUND]
+        total = sum(around)
+        most, least = functools.reduce(np.maximum, around), functools.reduce(np.minimum, around)
+        bound = HOT * np.sqrt(np.maximum(variance(total / 8), 1.0))
+        plane = strip[1:-1, 1:-1]
+        far = (plane - (total - most) / 7 > bound) | ((total - least) / 7 - plane > bound)
+        places.append(np.argwhere(far) + (top, 0))
+    return np.concatenate(places)
 
 
 def _columns(plane):

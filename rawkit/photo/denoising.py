@@ -4,10 +4,9 @@ import os
 
 import numpy as np
 
-from ..bayer import pack_bayer, unpack_bayer
 from .banding import find_banding
 from .checking import find_violation
-from .clipping import find_clip, flatten
+from .clipping import find_clip, find_white, flatten
 from .defects import find_defects
 from .dng import check_dng, write_dng
 from .frame import CELL, from_rggb, to_rggb
@@ -54,9 +53,9 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         raise ValueError(f"found strength {strength!r}, expected 0 to {MOST_STRENGTH:g}")
     clip = find_clip(photo)
     flat = flatten(photo, clip)
-    noisy = to_rggb(flat)
-    noise = measure_mosaic(noisy)
-    defects, repaired = _set_aside(noisy, noise)
+    white, repaired = find_white(flat, clip), to_rggb(flat)
+    noise = measure_mosaic(repaired)
+    defects, repaired = _set_aside(repaired, noise)
     # MegEngine takes seconds to load
     from .risk import choose_share
     from .tiles import denoise_mosaic
@@ -74,8 +73,8 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         if strength > 1:
             treatment, share = strengthen(treatment, strength), np.ones(4)
         else:
-            share = strength * choose_share(model, flat, mosaic, treatment)
-        clean = denoise_mosaic(model, mosaic, treatment, progress)
+            share = strength * choose_share(model, flat, mosaic, treatment, white)
+        clean = denoise_mosaic(model, mosaic, treatment, white, progress)
         clean = mix(repaired, clean, share)
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
         answer = answer._replace(
@@ -97,8 +96,7 @@ def _set_aside(noisy, noise):
     def variance(plane, values):
         return real * (slope[plane] * values + intercept[plane])
 
-    where, repaired = find_defects(pack_bayer(noisy), variance)
-    return unpack_bayer(where), unpack_bayer(repaired)
+    return find_defects(noisy, variance)
 
 
 def mix(noisy, clean, share):

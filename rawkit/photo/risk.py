@@ -26,7 +26,7 @@ NEAR_CLIP = 0.98  # of white; what is clipped has no derivative
 MOST = 16.0  # times the variance that a file's own profile may claim
 
 
-def choose_share(model, photo, rggb, noise):
+def choose_share(model, photo, rggb, noise, white):
     """The share of a network's answer that a frame bears, color by color.
 
     Parameters
@@ -36,6 +36,8 @@ def choose_share(model, photo, rggb, noise):
         Whose own noise profile, if it has one, may say that there is more noise.
     rggb : array, shape (H, W), float32, DN
     noise : FrameNoise
+    white : ndarray, shape (4, 1, 1), DN
+        Where each plane clips.
 
     Returns
     -------
@@ -54,24 +56,24 @@ def choose_share(model, photo, rggb, noise):
     sums = np.zeros((3, 4))
     for crop, factor in zip(crops, factors):
         here = whole._replace(line=type(noise.line)(*(x * factor for x in noise.line)))
-        sums += _sums(model, crop, here)
+        sums += _sums(model, crop, here, white)
     sums[:, 1:3] = sums[:, 1:3].mean(1, keepdims=True)
     taken, derivative, whole = sums
     share = (whole - derivative) / np.maximum(taken, 1e-6)
     return np.clip(_claimed(photo, noise) * share / TOLERANCE, 0, 1)
 
 
-def _sums(model, crop, noise):
+def _sums(model, crop, noise, white):
     """Sums over a crop's pixels, color by color: of what is taken, D, and 1; shape (3, 4)."""
-    clean = denoise_mosaic(model, crop, noise)
+    clean = denoise_mosaic(model, crop, noise, white)
     slope, intercept = (np.reshape(x, (4, 1, 1)).astype(np.float32) for x in noise.line)
     deviation = np.sqrt(np.maximum(slope * pack_bayer(clean) + intercept, 1.0))
     signs = np.random.default_rng(0).choice(np.float32([-1, 1]), deviation.shape)
     changed = crop + unpack_bayer(np.float32(CHANGE) * signs * deviation)
-    moved = pack_bayer(denoise_mosaic(model, changed, noise) - clean)
+    moved = pack_bayer(denoise_mosaic(model, changed, noise, white) - clean)
     variance, taken = np.square(deviation), np.square(pack_bayer(clean - crop))
     # each pixel counts by its own noise, but none in the dark for more than the usual one
-    weight = (pack_bayer(crop) < NEAR_CLIP * FULL_SCALE) / (variance + np.median(variance))
+    weight = (pack_bayer(crop) < NEAR_CLIP * np.minimum(white, FULL_SCALE)) / (variance + np.median(variance))
     derivative = signs * moved / (CHANGE * deviation)
     values = taken * weight, derivative * variance * weight, variance * weight
     return np.array([x.sum((1, 2), dtype=np.float64) for x in values])

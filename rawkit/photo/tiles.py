@@ -3,8 +3,9 @@
 import functools
 
 import numpy as np
+from scipy.ndimage import minimum_filter
 
-from ..bayer import pack_bayer
+from ..bayer import pack_bayer, unpack_bayer
 from ..nn import Stabilized, predict
 from ..noise import gat, inverse_gat
 from .measuring import factor_at, sample_crops
@@ -12,12 +13,15 @@ from .measuring import factor_at, sample_crops
 import megengine  # isort: skip  # after rawkit.nn, which starts it
 
 STEP = 16  # pixels; tiles start at its multiples, a network's own strides divide it
+EDGE = STEP // 2  # pixels of a plane: the border that is put around a tile
 TILE = 1024  # pixels; with margins about a megapixel at a time goes through the network
 PROBE, KICK = 512, 6400.0  # pixels, DN: the mosaic that shows how far a network sees
-SEEN, FAR = 0.02, 128  # DN, pixels: what counts as a change there, and how far one is looked for
+# DN, a thousandth of the noise there: what counts as a change; pixels: how far one is looked for
+SEEN, FAR = 0.5, 128
+NOWHERE = np.float32(np.inf)  # nothing clips
 
 
-def _predict_tile(model, tile, noise, level):
+def _predict_tile(model, tile, noise, level, white):
     """What a network makes of one mosaic in DN, given the whole frame's noise and level.
 
     A network sees a plane less its mean, of what it is shown: neighboring tiles would
@@ -30,20 +34,20 @@ def _predict_tile(model, tile, noise, level):
     """
     if not isinstance(model, Stabilized):
         return predict(model, tile[None])[0]
-    stable = gat(pack_bayer(tile), *noise)
-    shape = tile.shape[0] + 2 * STEP, tile.shape[1] + 2 * STEP
-    share = tile.size / float(shape[0] * shape[1] - tile.size)
-    missing = level + (level - stable.mean((1, 2), dtype=np.float64)) * share
-    around = [x.mean((1, 2)) for x in noise]
-    missing = inverse_gat(missing, *around).astype(np.float32)
-    shown = np.tile(missing.reshape(2, 2), (shape[0] // 2, shape[1] // 2))
-    shown[STEP:-STEP, STEP:-STEP] = tile
-    if noise[0].shape[1:] != (1, 1):
-        edge = STEP // 2
-        noise = [np.pad(x, ((0, 0), (edge, edge), (edge, edge)), "mean") for x in noise]
-    tensor = megengine.Tensor(np.array([noise], np.float32))
-    pred = predict(functools.partial(model, line=tensor), shown[None])[0]
-    return pred[STEP:-STEP, STEP:-STEP]
+    packed = pack_bayer(tile)
+    clipped, stable = packed >= white, gat(packed, *noise)
+    shape = packed.shape[1] + 2 * EDGE, packed.shape[2] + 2 * EDGE
+    share = stable[0].size / float(shape[0] * shape[1] - stable[0].size)
+    mean = stable.mean((1, 2), keepdims=True, dtype=np.float64)
+    inside = (slice(None), slice(EDGE, -EDGE), slice(EDGE, -EDGE))
+    shown = np.zeros((2, 1, 4) + shape, np.float32)
+    shown[0, 0] = level + (level - mean) * share
+    shown[0, 0][inside], shown[1, 0][inside] = stable, clipped
+    residual = model.residual(*map(megengine.Tensor, shown)).numpy()[0][inside]
+    clean = inverse_gat(stable - residual, *noise)
+    # what clips with all its neighbors: there noise had no chance
+    blown = minimum_filter(clipped, (1, 3, 3)) if clipped.any() else clipped
+    return unpack_bayer(np.where(blown, packed, clean).astype(np.float32))
 
 
 def frame_level(crops, line):
@@ -56,9 +60,9 @@ def frame_level(crops, line):
 
     Returns
     -------
-    ndarray, shape (4,)
+    ndarray, shape (4, 1, 1)
     """
-    return gat(pack_bayer(crops), *_columns(line)).mean((0, 2, 3))
+    return gat(pack_bayer(crops), *_columns(line)).mean((0, 2, 3)).reshape(4, 1, 1)
 
 
 def _columns(line):
@@ -89,11 +93,11 @@ def _reach(model, *line):
     noisy = rng.normal(8000, 640, (PROBE, PROBE)).astype(np.float32)
     level = frame_level(noisy[None], line)
     line = _columns(line)
-    before, farthest = _predict_tile(model, noisy, line, level), 0
+    before, farthest = _predict_tile(model, noisy, line, level, NOWHERE), 0
     for at in (PROBE // 2, PROBE // 2 + STEP - 2):  # both ends of the coarsest cell
         kicked = noisy.copy()
         kicked[at : at + 2, at : at + 2] += np.float32(KICK)
-        changed = np.abs(_predict_tile(model, kicked, line, level) - before) > SEEN
+        changed = np.abs(_predict_tile(model, kicked, line, level, NOWHERE) - before) > SEEN
         near = slice(at - FAR, at + FAR)  # the border, which changes too, is farther
         distance = np.abs(np.argwhere(changed[near, near]) - FAR)
         farthest = max(farthest, int(distance.max(initial=0)))
@@ -113,7 +117,7 @@ def _cut(length, margin):
     return [(start, kept, source[start : start + kept + 2 * margin]) for start in starts]
 
 
-def denoise_mosaic(model, rggb, noise, progress=None):
+def denoise_mosaic(model, rggb, noise, white=NOWHERE, progress=None):
     """Denoise a mosaic of any size; memory beside it and its answer is bounded.
 
     Parameters
@@ -122,6 +126,8 @@ def denoise_mosaic(model, rggb, noise, progress=None):
     rggb : array, shape (H, W), float32, DN; H and W even
         May lie below 0; it is not clipped.
     noise : FrameNoise
+    white : ndarray, shape (4, 1, 1), DN
+        Where each plane clips, as `find_white` gives it.
     progress : function (done, total), optional
 
     Returns
@@ -138,7 +144,9 @@ def denoise_mosaic(model, rggb, noise, progress=None):
         level = frame_level(sample_crops(rggb), noise.line)
     else:
         factor = factor_at(noise.factor, [n // 2 for n in rggb.shape])
-        level = gat(pack_bayer(rggb), *(x * factor for x in line)).mean((1, 2), dtype=np.float64)
+        level = gat(pack_bayer(rggb), *(x * factor for x in line)).mean(
+            (1, 2), keepdims=True, dtype=np.float64
+        )
     margin = -(-reach(model, noise.line) // STEP) * STEP
     rows, columns = (_cut(length, margin) for length in rggb.shape)
     clean = np.empty_like(rggb)
@@ -149,7 +157,7 @@ def denoise_mosaic(model, rggb, noise, progress=None):
             if factor is not None:
                 part = factor[from_rows[::2] // 2][:, from_columns[::2] // 2]
                 here = [x * part for x in line]
-            pred = _predict_tile(model, tile, here, level)
+            pred = _predict_tile(model, tile, here, level, white)
             if not np.isfinite(pred).all():
                 raise ValueError("the network's answer holds NaN or infinity")
             place = clean[top : top + height, left : left + width]
