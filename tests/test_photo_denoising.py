@@ -221,9 +221,9 @@ def test_developed_colors_agree_before_and_after(model, shot, phase):
 @pytest.mark.parametrize("phase", PHASES)
 def test_each_plane_clips_at_its_own_level(phase):
     codes = np.arange(64 * 64).reshape(64, 64) % 900 + 600
-    levels = np.array([[12000, 16000], [15000, 0]])  # one place does not clip
-    for y, x in np.argwhere(levels):
-        codes[y::2, x::2][8:16] = levels[y, x]
+    tops = np.array([[12000, 16000], [15000, 0]])  # one place does not clip
+    for y, x in np.argwhere(tops):
+        codes[y::2, x::2][8:16] = tops[y, x]
     flat = make_photo(codes.astype(np.uint16), phase, white=16000)
     clip = find_clip(flat)
     assert clip.found.tolist() == [[True, True], [True, False]]
