@@ -7,19 +7,21 @@ schedule; each at two learning rates.  Takes a quarter of an hour of one core:
 """
 
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import megengine as mge
 import megengine.module as M
 import pandas
+from notebook_runs import write_network
 
 from rawkit import pack_bayer, unpack_bayer
 from rawkit.conv import Conv2d, LeakyReLU, fused
 from rawkit.nn import Baseline, Stabilized, score_table
-from rawkit.nn.networks import DenseUNet
 from rawkit.places import ROOT, atomic_file
 from rawkit.score import score_of_errors
 from rawkit.synth import clean_patches
@@ -64,7 +66,7 @@ ROWS = {
     "residual output": Residual,
     "centered input": Centered,
     "stabilized": SixStabilized,
-    "U-Net": DenseUNet,
+    "U-Net": write_network(Path(tempfile.mkdtemp()) / "unet.py"),
 }
 
 
