@@ -8,6 +8,7 @@ import nbformat
 from nbformat.v4 import new_code_cell
 
 from rawkit.cli.pages import NOTEBOOKS, execute
+from rawkit.nn import import_network
 
 
 def run(name, changes="", first=""):
@@ -35,6 +36,16 @@ def run_in_turn(name, turns, first=""):
     warned = [line for text in texts for line in text.splitlines() if "Warning: " in line]
     assert error or all("no noise estimate was possible" in line for line in warned), warned
     return error, texts
+
+
+def write_network(file):
+    """Write the file of the network that notebook 03 builds, and return its class, `UNet`."""
+    (path,) = NOTEBOOKS.glob("03*.ipynb")
+    texts = [cell.source for cell in nbformat.read(str(path), as_version=4).cells]
+    parts = [text.split("\n", 2)[2] for text in texts if "\n%%writefile" in text]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n\n".join(parts))
+    return import_network(file, "UNet")
 
 
 def changed(cells, changes):

@@ -60,16 +60,13 @@ assert 1.6 < large[2] / usual[2] < 3
         "03",
         "STEPS = 3\nSCENES = 16",
         check="""
-# the layers are those of the suite's network, and `forward` is what its frame does
-from rawkit.nn.networks import DenseUNet
-twin = DenseUNet()
-for parameter in twin.parameters():
+# `forward` is what the frame does
+for parameter in model.parameters():
     parameter[...] = parameter + mge.random.normal(0, 0.02, parameter.shape)
-model.load_state_dict(twin.state_dict())
 bayer = mge.Tensor(np.float32(noisy[shown, None, None]) / 65536)
 line = mge.Tensor(np.float32([[values[shown, 0, 0] for values in blind]]))
-answers = [x.numpy() * 65536 for x in (forward(model, bayer, line), model(bayer), twin(bayer))]
-assert np.abs(answers[0] - answers[1]).max() < 1 and np.abs(answers[1] - answers[2]).max() < 1
+answers = [x.numpy() * 65536 for x in (forward(model, bayer, line), model(bayer))]
+assert np.abs(answers[0] - answers[1]).max() < 1
 assert np.abs(answers[0] - noisy[shown]).mean() > 20
 
 # 03-2

@@ -6,10 +6,10 @@ import megengine as mge
 import nbformat
 import numpy as np
 import pytest
+from notebook_runs import write_network
 
 from rawkit.cli.pages import NOTEBOOKS
 from rawkit.nn import save_model
-from rawkit.nn.networks import DenseUNet
 
 torch = pytest.importorskip("torch")
 
@@ -19,11 +19,12 @@ def test_pytorch_answers_like_megengine(tmp_path, monkeypatch, rng):
     texts = [cell.source for cell in nbformat.read(str(path), as_version=4).cells]
     (code,) = re.findall(r"```python\n(import torch.*?)```", "\n".join(texts), re.S)
     mge.random.seed(1)
-    model = DenseUNet()
+    weights = tmp_path / "outputs" / "weights" / "unet.safetensors"
+    model = write_network(weights.with_suffix(".py"))()
     for parameter in model.parameters():  # some begin with zeros
         parameter[...] = parameter + mge.random.normal(0, 0.02, parameter.shape)
     model.eval()
-    save_model(tmp_path / "outputs" / "weights" / "unet.safetensors", model)
+    save_model(weights, model, weights.with_suffix(".py"))
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(code, names)

@@ -4,6 +4,8 @@ import sys
 
 from .denoise import denoise, is_photo_file
 
+__all__ = ["check", "denoise", "doctor", "info", "notebooks", "score", "synth", "train"]
+
 # what `train` lets one choose; a release has its own
 STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
 
@@ -136,15 +138,3 @@ def doctor(args):
     faults = report()
     if faults:
         raise ValueError(f"found things to mend: {faults}, see the lines with FIX")
-
-
-COMMANDS = {
-    "info": info,
-    "score": score,
-    "denoise": denoise,
-    "check": check,
-    "synth": synth,
-    "train": train,
-    "notebooks": notebooks,
-    "doctor": doctor,
-}

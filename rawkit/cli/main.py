@@ -6,8 +6,8 @@ import signal
 import sys
 import warnings
 
+from . import commands
 from .arguments import make_parser
-from .commands import COMMANDS
 
 # what bad input, a full disk, a missing library, or too little memory ends in
 EXPECTED = (ValueError, OSError, ImportError, MemoryError, RuntimeError)
@@ -34,7 +34,7 @@ def main(arguments=None):
         if isinstance(args, int):
             return args
         name = f"rawkit {args.command}"
-        COMMANDS[args.command](args)
+        getattr(commands, args.command)(args)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:  # stdout is written to when the work is done

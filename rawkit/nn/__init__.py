@@ -6,30 +6,10 @@ and writes them), `evaluation` the way to a score.
 """
 
 from ..conv.device import on_gpu  # isort: split  # MegEngine starts here, before the rest needs it
-from .evaluation import (
-    has_test_gt,
-    open_scoring_pairs,
-    score_held_out,
-    score_table,
-    tabulate_scores,
-)
+from .evaluation import has_test_gt, open_scoring_pairs, tabulate_scores
 from .machine import describe_setup
-from .networks import (
-    NETWORKS,
-    PARAMETER_BUDGET,
-    Baseline,
-    BlindUNet,
-    count_parameters,
-    measure,
-)
+from .networks import NETWORKS, PARAMETER_BUDGET, Baseline, BlindUNet, count_parameters, measure
 from .prediction import denoise, denoise_batches, predict, to_uint16
 from .stabilized import Stabilized
 from .tensor_files import sha256
-from .weights import (
-    SHIPPED,
-    SHIPPED_BASELINE,
-    find_weights,
-    import_network,
-    load_model,
-    save_model,
-)
+from .weights import SHIPPED, SHIPPED_BASELINE, find_weights, import_network, load_model, save_model

@@ -1,15 +1,13 @@
-"""One way to a score: from a network and a dataset folder to a table, patch by patch.
+"""Which pairs score a network, and a table of scores.
 
 The formula itself is in `rawkit.score`.
 """
 
-import time
 from pathlib import Path
 
 from ..binio import open_pairs, split_pairs
-from ..places import TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT
-from ..score import interval_of_errors, normalized_l1, score_of_errors
-from .prediction import denoise_batches
+from ..places import TEST_GT, TEST_INPUT, TRAIN_INPUT
+from ..score import interval_of_errors, score_of_errors
 
 
 def open_scoring_pairs(folder, limit=64):
@@ -45,72 +43,7 @@ def open_scoring_pairs(folder, limit=64):
 
 def has_test_gt(folder):
     """Whether a dataset's test set has a ground truth; the competition's has none."""
-    return _has(folder, TEST_INPUT, TEST_GT)
-
-
-def _has(folder, *names):
-    return all((Path(folder) / name).is_file() for name in names)
-
-
-def score_table(model, folder, limit=64, **options):
-    """Score a network on the pairs of a dataset that no training sees.
-
-    Parameters
-    ----------
-    model : megengine.module.Module
-        (N, 1, H, W) float32 in 0-1 to the same.
-    folder : str or Path
-    limit : int or None
-        As `open_scoring_pairs`, which says which pairs count.
-    **options
-        As `denoise_batches`: self_ensemble, truncate, batch_size.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each patch: "untouched" and "denoised", the normalized errors of the
-        input and of the answer in sqrt(DN) (`normalized_l1`), and "ms", the milliseconds
-        that the patch took.  `score_of_errors` of a column is a score.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `open_scoring_pairs` and `denoise_batches`.
-    """
-    return _table(model, *open_scoring_pairs(folder, limit), **options)
-
-
-def score_held_out(model, folder, limit=64, **options):
-    """Score a network on the held-out pairs of a dataset, whatever else it has.
-
-    Parameters
-    ----------
-    model, folder, limit, **options : as `score_table`
-
-    Returns
-    -------
-    pandas.DataFrame, as `score_table`; or None if there are no pairs to hold out
-    """
-    if not _has(folder, TRAIN_INPUT, TRAIN_GT):
-        return None
-    noisy, gt = split_pairs(*open_pairs(folder))[1]
-    return _table(model, noisy[:limit], gt[:limit], **options) if len(noisy) else None
-
-
-def _table(model, noisy, gt, **options):
-    import pandas  # takes half a second to load
-
-    parts, first, began = [], 0, time.perf_counter()
-    for pred in denoise_batches(model, noisy, **options):
-        seconds, now = time.perf_counter() - began, slice(first, first + len(pred))
-        columns = {
-            "untouched": normalized_l1(noisy[now], gt[now]),
-            "denoised": normalized_l1(pred, gt[now]),
-            "ms": 1000 * seconds / len(pred),
-        }
-        parts.append(pandas.DataFrame(columns))
-        first, began = first + len(pred), time.perf_counter()
-    return pandas.concat(parts, ignore_index=True).rename_axis("patch")
+    return all((Path(folder) / name).is_file() for name in (TEST_INPUT, TEST_GT))
 
 
 def tabulate_scores(errors, reference=None):

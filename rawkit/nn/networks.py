@@ -13,7 +13,7 @@ import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
 from ..conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
-from .stabilized import Stabilized, run_unet
+from .stabilized import Stabilized
 
 PARAMETER_BUDGET = 100000  # the competition's limit
 
@@ -128,56 +128,16 @@ class BlindUNet(Stabilized):
         return pack_bayer(F.concat([first[:, :1], lower], axis=1))
 
     def _one_view(self, stable, clipped):
-        return run_unet(self._unet, stable, clipped, 4)  # two steps to a coarser scale
-
-
-class DenseBlock(M.Module):
-    """A residual block: two full 3x3 layers."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.first = Conv2d(channels, channels, 3, padding=1)
-        self.act = LeakyReLU(0.125)
-        self.second = Conv2d(channels, channels, 3, padding=1)
-        M.init.zeros_(self.second.weight)  # a new block changes nothing yet
-
-    def forward(self, x):
-        return x + self.second(self.act(self.first(x)))
-
-
-class DenseUNet(Stabilized):
-    """A small U-Net of full 3x3 layers on stabilized planes, on two scales.
-
-    94,708 parameters, 13.5 thousand multiply-adds per pixel of the mosaic.  No weights come
-    with the suite: notebook 03 writes this network out and trains it.
-
-    References
-    ----------
-    Ronneberger, Fischer, Brox: "U-Net: Convolutional Networks for Biomedical
-    Image Segmentation", MICCAI 2015.  Lim, Son, Kim, Nah, Lee: "Enhanced Deep Residual
-    Networks for Single Image Super-Resolution", CVPR Workshops 2017 (the block).
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.config = {}
-        # channels are multiples of 16: what a CPU's convolutions are fastest with
-        self.entry = Conv2d(9, 32, 3, padding=1)
-        self.encode = DenseBlock(32)
-        self.down = Conv2d(32, 48, 2, stride=2)
-        self.middle = DenseBlock(48)
-        self.up = ConvTranspose2d(48, 32, 2, stride=2)
-        self.decode = DenseBlock(32)
-        self.exit = Conv2d(32, 4, 3, padding=1)
-        M.init.zeros_(self.exit.weight)  # a new network returns its input
-
-    def _unet(self, x):
-        fine = self.encode(self.entry(x))
-        coarse = self.middle(self.down(fine))
-        return self.exit(self.decode(fine + self.up(coarse)))
-
-    def residual(self, stable, clipped):
-        return run_unet(self._unet, stable, clipped, 2)
+        level = stable.mean(axis=(2, 3), keepdims=True)
+        brightness = stable.mean(axis=1, keepdims=True) / 64
+        x = F.concat([stable - level, brightness, clipped], axis=1)
+        height, width = stable.shape[2:]
+        # two steps to a coarser scale: the last rows and columns fill up to a multiple of 4
+        if height % 4:
+            x = F.concat([x, x[:, :, height % 4 - 4 :]], axis=2)
+        if width % 4:
+            x = F.concat([x, x[..., width % 4 - 4 :]], axis=3)
+        return fused(x, self._unet)[:, :, :height, :width]
 
 
 def _turn(packed):
@@ -191,7 +151,7 @@ def _turn(packed):
     return pack_bayer(mosaic[:, ::-1, ::-1])
 
 
-NETWORKS = {network.__name__: network for network in (Baseline, BlindUNet, DenseUNet)}
+NETWORKS = {network.__name__: network for network in (Baseline, BlindUNet)}
 
 
 def count_parameters(model):

@@ -12,7 +12,6 @@ import megengine.module as M
 import numpy as np
 
 from ..bayer import SCALE, pack_bayer, unpack_bayer
-from ..conv import fused
 from ..noise import NEAR_WHITE, estimate_blind, gat, inverse_gat
 
 # Deviations of the noise above all neighbors: from here on a pixel is taken for hot.  4, 6
@@ -77,31 +76,6 @@ class Stabilized(M.Module):
         noise = self.residual(stable, clipped)
         clean = inverse_gat(stable - noise, *line, xp=F)
         return unpack_bayer((clean + stays * (packed - clean)) / SCALE).reshape(bayer.shape)
-
-
-def run_unet(unet, stable, clipped, multiple):
-    """Run the layers of a U-Net on planes less their means, their brightness, and where they clip.
-
-    Parameters
-    ----------
-    unet : function of a tensor (N, 9, h, w) to one (N, 4, h, w)
-    stable, clipped : tensors, shape (N, 4, H/2, W/2), as `Stabilized.residual` is given them
-    multiple : int
-        Of which h and w must be: the last rows and columns are used again for it.
-
-    Returns
-    -------
-    tensor, shape (N, 4, H/2, W/2)
-    """
-    level = stable.mean(axis=(2, 3), keepdims=True)
-    brightness = stable.mean(axis=1, keepdims=True) / 64
-    x = F.concat([stable - level, brightness, clipped], axis=1)
-    height, width = stable.shape[2:]
-    if height % multiple:
-        x = F.concat([x, x[:, :, height % multiple - multiple :]], axis=2)
-    if width % multiple:
-        x = F.concat([x, x[..., width % multiple - multiple :]], axis=3)
-    return fused(x, unet)[:, :, :height, :width]
 
 
 def _estimate_lines(bayer):

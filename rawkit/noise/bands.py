@@ -20,17 +20,18 @@ from .tuning import TUNED
 
 BLOCK = 8  # pixels; of one plane, or of the mosaic: 64 responses of a filter either way
 
-Band = namedtuple("Band", "mean high low sure")
-Band.__doc__ = """All blocks of some patches, arrays of shape (N, blocks), float64.
 
-Attributes
-----------
-mean : DN
-high, low : DN**2
-    Variance in the band and in the one below it.
-sure : 0-1
-    How little clipped in the block; 0 where it tells nothing.
-"""
+class Band(namedtuple("Band", "mean high low sure")):
+    """All blocks of some patches, arrays of shape (N, blocks), float64.
+
+    Attributes
+    ----------
+    mean : DN
+    high, low : DN**2
+        Variance in the band and in the one below it.
+    sure : 0-1
+        How little clipped in the block; 0 where it tells nothing.
+    """
 
 
 def split_bands(bayer):

@@ -6,15 +6,16 @@ import numpy as np
 
 NEAR_WHITE = 0.85 * 65535  # DN; white levels lie above
 
-NoiseLine = namedtuple("NoiseLine", "shot_noise intercept")
-NoiseLine.__doc__ = """A variance line, var = shot_noise * mean + intercept.
 
-Attributes
-----------
-shot_noise, intercept : ndarrays, shape (...)
-    The slope in DN, and the variance at mean 0 in DN**2 (may be negative): it is
-    read_noise_var - shot_noise * black_level.
-"""
+class NoiseLine(namedtuple("NoiseLine", "shot_noise intercept")):
+    """A variance line, var = shot_noise * mean + intercept.
+
+    Attributes
+    ----------
+    shot_noise, intercept : ndarrays, shape (...)
+        The slope in DN, and the variance at mean 0 in DN**2 (may be negative): it is
+        read_noise_var - shot_noise * black_level.
+    """
 
 
 def line_variance(line, mean):

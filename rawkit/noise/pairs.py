@@ -34,8 +34,7 @@ def photon_transfer_curve(noisy, gt, bins=24):
     Returns
     -------
     Curve of ndarrays, shape (4, bins): mean in DN, variance in DN**2, count
-        The variance is that of the residual about its own mean in the bin;
-        NaN where a bin is empty.
+        The variance is that of the residual about its own mean in the bin.
 
     Raises
     ------
@@ -45,16 +44,12 @@ def photon_transfer_curve(noisy, gt, bins=24):
     if noisy.shape != gt.shape:
         raise ValueError(f"noisy and gt differ in shape: {noisy.shape} and {gt.shape}")
     noisy, gt = (pack_bayer(np.asarray(x, np.float64)) for x in (noisy, gt))
-    curve = Curve(*(np.full((4, bins), np.nan) for _ in range(3)))
+    bins_of_planes = []
     for plane in range(4):
         mean, residual = gt[..., plane, :, :].ravel(), (noisy - gt)[..., plane, :, :].ravel()
         parts = np.array_split(np.argsort(mean, kind="stable"), bins)
-        for i, part in enumerate(parts):
-            curve.count[plane, i] = len(part)
-            if len(part):
-                curve.mean[plane, i] = mean[part].mean()
-                curve.variance[plane, i] = residual[part].var()
-    return curve
+        bins_of_planes.append([(mean[p].mean(), residual[p].var(), len(p)) for p in parts])
+    return Curve(*np.moveaxis(bins_of_planes, 2, 0))
 
 
 def estimate_pairs(noisy, gt, rounds=5):

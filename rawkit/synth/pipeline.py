@@ -23,10 +23,11 @@ from .procedural import procedural_scene
 from .sensor import even_parts
 from .shot import add_hot_pixels, add_noise, collect_electrons, convert, draw_banding
 
-Clean = namedtuple("Clean", "mosaic source blur")
-Clean.__doc__ = """A noise-free patch: mosaic, shape (256, 256), float32, linear light, RGGB,
-black at 0, 1 at the white level (more would saturate); the scene's source, "photograph"
-or "procedural"; the optics' blur, a standard deviation in pixels."""
+
+class Clean(namedtuple("Clean", "mosaic source blur")):
+    """A noise-free patch: mosaic, shape (256, 256), float32, linear light, RGGB,
+    black at 0, 1 at the white level (more would saturate); the scene's source, "photograph"
+    or "procedural"; the optics' blur, a standard deviation in pixels."""
 
 
 def make_mosaic(rng, recipe, photographs=()):

@@ -6,36 +6,45 @@ ones: still lifes, print, soft optics.  "Competition" means the statistics that 
 of MegCup 2022 published of its 8192 training pairs, and its genuine test patches.
 """
 
-from collections import namedtuple
+from typing import NamedTuple
 
-Recipe = namedtuple(
-    "Recipe",
-    "photo_share photo_scale blur brightness kinds shot_noise seen read_electrons neutral_white",
-)
-Recipe.__doc__ = """What a synthetic world looks like.
 
-Attributes
-----------
-photo_share : float
-    Share of scenes cut from photographs; the rest is procedural.
-photo_scale : (low, high)
-    Resampling factor of the photographs.
-blur : (low, high), pixels
-    Standard deviation of the optics' blur, log-uniform.
-brightness : (median, log-deviation)
-    Mean of a clean mosaic over the white level, log-normal.
-kinds : three shares
-    Of sensors: "12-bit", with black removed and little read noise; "10-bit", with
-    black kept near 4096 DN, 160-315 DN of read noise and unequal greens; "any".
-shot_noise : (low, high), DN
-    Slopes of the "any" kind, log-uniform.
-seen : (low, high), DN
-    Slopes of the two seen kinds, log-uniform.
-read_electrons : (low, high)
-    Read noise of the "any" kind over its slope, log-uniform, at 12 to 3200 DN.
-neutral_white : bool
-    Whether what is white in a photograph stays gray when white balance is undone.
-"""
+class Recipe(NamedTuple):
+    """What a synthetic world looks like.
+
+    Attributes
+    ----------
+    photo_share : float
+        Share of scenes cut from photographs; the rest is procedural.
+    photo_scale : (low, high)
+        Resampling factor of the photographs.
+    blur : (low, high), pixels
+        Standard deviation of the optics' blur, log-uniform.
+    brightness : (median, log-deviation)
+        Mean of a clean mosaic over the white level, log-normal.
+    kinds : three shares
+        Of sensors: "12-bit", with black removed and little read noise; "10-bit", with
+        black kept near 4096 DN, 160-315 DN of read noise and unequal greens; "any".
+    shot_noise : (low, high), DN
+        Slopes of the "any" kind, log-uniform.
+    seen : (low, high), DN
+        Slopes of the two seen kinds, log-uniform.
+    read_electrons : (low, high)
+        Read noise of the "any" kind over its slope, log-uniform, at 12 to 3200 DN.
+    neutral_white : bool
+        Whether what is white in a photograph stays gray when white balance is undone.
+    """
+
+    photo_share: float
+    photo_scale: tuple
+    blur: tuple
+    brightness: tuple
+    kinds: tuple
+    shot_noise: tuple
+    seen: tuple
+    read_electrons: tuple
+    neutral_white: bool
+
 
 MIXED = Recipe(
     photo_share=0.4,

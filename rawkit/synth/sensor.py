@@ -7,6 +7,7 @@ modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 20
 """
 
 from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,39 +16,47 @@ from .recipes import MIXED
 
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))  # of the planes in a cell
 
-Sensor = namedtuple(
-    "Sensor",
-    "bits black_level white_level shot_noise read_noise row_noise gain hot_pixels "
-    "column_noise noise_scale noise_blur",
-    defaults=(0.0, (1.0, 1.0, 1.0, 1.0), 0.0),
-)
-Sensor.__doc__ = """What has to be known of a sensor, in DN of the file (0-65535).
 
-Attributes
-----------
-bits : int
-    10, 12 or 14.  The code step is 65536 / 2**bits DN.
-black_level, white_level : float, DN
-    The mean of a dark pixel, and the largest value.
-shot_noise : float, DN
-    Variance per DN of signal at the ADC, i.e. DN per electron.
-read_noise, row_noise : float, DN
-    Standard deviations, at the ADC: of a pixel in the dark, and of an offset that a
-    row shares; new in every shot.
-gain : array, shape (4,)
-    Digital gain of the planes R, Gr, Gb, B around the black level, at most 1.
-    In the file a plane's slope is shot_noise * gain.
-hot_pixels : float
-    Share of pixels with a strong dark current, which stands in every frame.
-column_noise : float, DN
-    As row_noise, of the columns.
-noise_scale : four floats
-    Factors on the deviation of photon and read noise in the planes R, Gr, Gb, B: real
-    sensors' greens differ by up to a third.
-noise_blur : float, 0-1/3
-    Share that each neighbor of the same color has in a pixel's noise, along rows and along
-    columns: what noise reduction in a camera leaves is smooth.  The deviation stays.
-"""
+class Sensor(NamedTuple):
+    """What has to be known of a sensor, in DN of the file (0-65535).
+
+    Attributes
+    ----------
+    bits : int
+        10, 12 or 14.  The code step is 65536 / 2**bits DN.
+    black_level, white_level : float, DN
+        The mean of a dark pixel, and the largest value.
+    shot_noise : float, DN
+        Variance per DN of signal at the ADC, i.e. DN per electron.
+    read_noise, row_noise : float, DN
+        Standard deviations, at the ADC: of a pixel in the dark, and of an offset that a
+        row shares; new in every shot.
+    gain : array, shape (4,)
+        Digital gain of the planes R, Gr, Gb, B around the black level, at most 1.
+        In the file a plane's slope is shot_noise * gain.
+    hot_pixels : float
+        Share of pixels with a strong dark current, which stands in every frame.
+    column_noise : float, DN
+        As row_noise, of the columns.
+    noise_scale : four floats
+        Factors on the deviation of photon and read noise in the planes R, Gr, Gb, B: real
+        sensors' greens differ by up to a third.
+    noise_blur : float, 0-1/3
+        Share that each neighbor of the same color has in a pixel's noise, along rows and along
+        columns: what noise reduction in a camera leaves is smooth.  The deviation stays.
+    """
+
+    bits: int
+    black_level: float
+    white_level: float
+    shot_noise: float
+    read_noise: float
+    row_noise: float
+    gain: np.ndarray
+    hot_pixels: float
+    column_noise: float = 0.0
+    noise_scale: tuple = (1.0, 1.0, 1.0, 1.0)
+    noise_blur: float = 0.0
 
 
 def code_step(sensor):

@@ -26,17 +26,17 @@ EDGE_LIMIT = 8  # of 255 a pixel; edges beyond it count no more
 WHITE = 250  # of 255; what is blown out in all colors shows nothing
 
 
-Rendering = namedtuple("Rendering", "black_level white_balance exposure")
-Rendering.__doc__ = """How mosaics become pictures; estimate it from one image, use it for all.
+class Rendering(namedtuple("Rendering", "black_level white_balance exposure")):
+    """How mosaics become pictures; estimate it from one image, use it for all.
 
-Attributes
-----------
-black_level : float, DN
-white_balance : tuple of 3 floats
-    Gains of red, green, blue.
-exposure : float
-    Gain on linear light, 1 = the file's own brightness.
-"""
+    Attributes
+    ----------
+    black_level : float, DN
+    white_balance : tuple of 3 floats
+        Gains of red, green, blue.
+    exposure : float
+        Gain on linear light, 1 = the file's own brightness.
+    """
 
 
 def estimate_rendering(bayer):

@@ -21,8 +21,22 @@ from rawkit.places import ROOT, outputs_folder
 
 # The U-Net of BlindUNet, one choice made another way.  It becomes a cell of the notebook.
 UNETS = '''
-from rawkit.conv import ConvTranspose2d
-from rawkit.nn.networks import Block, DenseBlock
+from rawkit.conv import Conv2d, ConvTranspose2d, LeakyReLU, fused
+from rawkit.nn.networks import Block
+
+
+class DenseBlock(M.Module):
+    """A residual block: two full 3x3 layers."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.first = Conv2d(channels, channels, 3, padding=1)
+        self.act = LeakyReLU(0.125)
+        self.second = Conv2d(channels, channels, 3, padding=1)
+        M.init.zeros_(self.second.weight)
+
+    def forward(self, x):
+        return x + self.second(self.act(self.first(x)))
 
 
 class Variant(nn.Stabilized):
