@@ -45,18 +45,18 @@ def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(release, "RELEASE", stages)
     path, _ = pretrain_release(tmp_path, scenes=3)
     model, meta = load_model(path)
-    assert model.config == {"views": 2} and meta["steps"] == len(stages)
+    assert meta["steps"] == len(stages)
     history, words = meta["start"], []
     while history:
         words, history = words + [history["command"]], history.get("start")
     assert [" --learning-rate 0.001 --start" in w for w in words] == [
         False,
         False,
+        False,
         True,
         True,
         False,
     ]
-    assert [" --views 2" in w for w in words] == [True, True, False, False, False]
     assert len(list(tmp_path.glob("*/*.npy"))) == 0, "the scenes are shared"
     before = path.read_bytes()
     assert pretrain_release(tmp_path, scenes=3)[0].read_bytes() == before
@@ -72,11 +72,7 @@ def test_a_training_that_diverges_is_one_line(tmp_path, capsys):
     assert "checkpoint" not in line, "there is none yet"
 
 
-def test_views_are_for_the_networks_that_have_them(tmp_path):
-    with pytest.raises(ValueError, match="views: found 2, .* Baseline has none"):
-        pretrain("Baseline", tmp_path, views=2)
-    with pytest.raises(ValueError, match="found views 3, expected 1 or 2"):
-        pretrain("BlindUNet", tmp_path, views=3)
+def test_a_network_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(ValueError, match="'Large'.*Baseline, BlindUNet"):
         pretrain("Large", tmp_path)
 

@@ -93,7 +93,7 @@ def test_weights_of_an_earlier_version_load(tmp_path):
         tmp_path / "old.npz", meta=np.array('{"network": "BlindUNet", "config": {}}'), **arrays
     )
     model, _ = load_model(tmp_path / "old.npz")
-    assert model.config == {"views": 1}
+    assert model.config == {}
     np.testing.assert_array_equal(get_weights(model)["exit.bias"], arrays["exit.bias"])
 
 

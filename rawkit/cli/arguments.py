@@ -120,4 +120,3 @@ def _add_train(commands):
         "--learning-rate", metavar="R", type=float, help="default: 2e-3; with --start 5e-4"
     )
     train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
-    train.add_argument("--views", type=int, help="of a BlindUNet, 1 or 2; default: 1")

@@ -7,7 +7,7 @@ from .denoise import denoise, is_photo_file
 __all__ = ["check", "denoise", "doctor", "info", "notebooks", "score", "synth", "train"]
 
 # what `train` lets one choose; a release has its own
-STAGES = ("steps", "seed", "start", "crop", "views", "learning_rate")
+STAGES = ("steps", "seed", "start", "crop", "learning_rate")
 
 
 def info(args):

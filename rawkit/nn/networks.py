@@ -71,14 +71,10 @@ class Block(M.Module):
 class BlindUNet(Stabilized):
     """Our network: a small U-Net of depthwise and 1x1 layers on stabilized planes.
 
-    96,596 parameters, 6.5 thousand multiply-adds per pixel of the mosaic and view.
-
-    Parameters
-    ----------
-    views : 1 or 2
-        With 2, as in the weights of the suite, it looks at each mosaic twice, the second time
-        turned by 180 degrees, and averages.  What it sees then is a Bayer mosaic again, moved
-        by one pixel, so the two errors differ.
+    96,596 parameters, 6.5 thousand multiply-adds per pixel of the mosaic and look.  It looks at
+    each mosaic twice, the second time turned by 180 degrees, and averages.  What it sees then
+    is a Bayer mosaic again, moved by one pixel, so the two errors differ.  In training it looks
+    twice at half of a batch, so that the weights serve a single look, `quick_residual`, as well.
 
     References
     ----------
@@ -87,11 +83,9 @@ class BlindUNet(Stabilized):
     "A ConvNet for the 2020s", CVPR 2022 (the block, here without normalization).
     """
 
-    def __init__(self, views=1):
+    def __init__(self):
         super().__init__()
-        if views not in (1, 2):
-            raise ValueError(f"found views {views!r}, expected 1 or 2")
-        self.config = {"views": views}
+        self.config = {}
         self.entry = Conv2d(9, 32, 3, padding=1)
         self.encode1 = Block(32)
         self.down1 = Conv2d(32, 48, 2, stride=2)
@@ -113,21 +107,19 @@ class BlindUNet(Stabilized):
         return self.exit(self.decode1(x + fine))
 
     def residual(self, stable, clipped):
-        if self.config["views"] == 1:
-            return self._one_view(stable, clipped)
-        turned = _turn(stable), _turn(clipped)
+        count = stable.shape[0]
+        twice = (count + 1) // 2 if self.training else count
+        turned = _turn(stable[:twice]), _turn(clipped[:twice])
         if self.training:  # both at once is faster, but holds twice the memory
             both = (F.concat(pair) for pair in zip((stable, clipped), turned))
-            first, second = F.split(self._one_view(*both), 2)
+            both = self.quick_residual(*both)
+            first, second = both[:count], both[count:]
         else:
-            first, second = self._one_view(stable, clipped), self._one_view(*turned)
-        # the first row and column of the mosaic are in the first view only
-        first, second = unpack_bayer(first), unpack_bayer(second)[:, ::-1, ::-1]
-        inner = 0.5 * (first[:, 1:, 1:] + second[:, :-1, :-1])
-        lower = F.concat([first[:, 1:, :1], inner], axis=2)
-        return pack_bayer(F.concat([first[:, :1], lower], axis=1))
+            first, second = self.quick_residual(stable, clipped), self.quick_residual(*turned)
+        mean = _mean_of_looks(first[:twice], second)
+        return mean if twice == count else F.concat([mean, first[twice:]])
 
-    def _one_view(self, stable, clipped):
+    def quick_residual(self, stable, clipped):
         level = stable.mean(axis=(2, 3), keepdims=True)
         brightness = stable.mean(axis=1, keepdims=True) / 64
         x = F.concat([stable - level, brightness, clipped], axis=1)
@@ -138,6 +130,14 @@ class BlindUNet(Stabilized):
         if width % 4:
             x = F.concat([x, x[..., width % 4 - 4 :]], axis=3)
         return fused(x, self._unet)[:, :, :height, :width]
+
+
+def _mean_of_looks(first, second):
+    """The mean of two answers; the mosaic's first row and column are in the first one only."""
+    first, second = unpack_bayer(first), unpack_bayer(second)[:, ::-1, ::-1]
+    inner = 0.5 * (first[:, 1:, 1:] + second[:, :-1, :-1])
+    lower = F.concat([first[:, 1:, :1], inner], axis=2)
+    return pack_bayer(F.concat([first[:, :1], lower], axis=1))
 
 
 def _turn(packed):

@@ -43,7 +43,7 @@ def _predict_tile(model, tile, noise, level, white):
     shown = np.zeros((2, 1, 4) + shape, np.float32)
     shown[0, 0] = level + (level - mean) * share
     shown[0, 0][inside], shown[1, 0][inside] = stable, clipped
-    residual = model.residual(*map(megengine.Tensor, shown)).numpy()[0][inside]
+    residual = model.quick_residual(*map(megengine.Tensor, shown)).numpy()[0][inside]
     clean = inverse_gat(stable - residual, *noise)
     # what clips with all its neighbors: there noise had no chance
     blown = minimum_filter(clipped, (1, 3, 3)) if clipped.any() else clipped
