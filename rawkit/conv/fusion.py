@@ -102,12 +102,8 @@ def _computable(x):
 def _hooked(modules):
     """Whether hooks want to see what happens inside."""
     owners = [getattr(module, "__self__", module) for module in modules]
-    return any(
-        part._forward_hooks or part._forward_pre_hooks
-        for owner in owners
-        if isinstance(owner, M.Module)
-        for part in owner.modules()
-    )
+    parts = [p for owner in owners if isinstance(owner, M.Module) for p in owner.modules()]
+    return any(part._forward_hooks or part._forward_pre_hooks for part in parts)
 
 
 def _run(x, params, graph, shapes):
@@ -163,10 +159,8 @@ class _Graph(Function):
             raise RuntimeError("a second backward pass needs a new forward pass")
         dx, grads = workspace.backward(dy.numpy())
         workspace.release()
-        return tuple(
-            megengine.Tensor(g, device=dy.device) if g is not None and need else None
-            for g, need in zip([dx] + grads, self.needs)
-        )
+        wanted = [g if need else None for g, need in zip([dx] + grads, self.needs)]
+        return tuple(None if g is None else megengine.Tensor(g, device=dy.device) for g in wanted)
 
     def __del__(self):
         if self.workspace is not None:
