@@ -17,9 +17,7 @@ from .threads import tame_polling
 PLANS, PLAN_BYTES = 8, 1 << 30  # how many are kept ready, in how much memory
 
 _plans = OrderedDict()  # by what they are made of, the oldest first
-_recording = False
-# MegEngine reports each operation that cannot be recorded as an error, which it is not
-logging.getLogger("megbrain").addFilter(lambda record: not _recording)
+_log = logging.getLogger("megbrain")
 
 
 def fused(x, *modules):
@@ -69,12 +67,12 @@ def fused(x, *modules):
 
 @contextmanager
 def _silence():
-    global _recording
-    before, _recording = _recording, True
+    """MegEngine reports each operation that cannot be recorded as an error, which it is not."""
+    before, _log.disabled = _log.disabled, True
     try:
         yield
     finally:
-        _recording = before
+        _log.disabled = before
 
 
 def run_layer(x, layer):
