@@ -125,17 +125,12 @@ def crop_bayer(bayer, top, left, size, view=0):
     [[4, 3], [4, 3]]
     """
     if top % 2 or left % 2 or size % 2:
-        raise ValueError(
-            f"crops of a Bayer mosaic need even numbers, found top {top}, left {left}, size {size}"
-        )
+        raise ValueError(f"a Bayer crop needs even numbers, found {size} at ({top}, {left})")
     mirror_x, mirror_y, transpose = view & 1, view >> 1 & 1, view >> 2 & 1
     y, x = top + mirror_y, left + mirror_x
     height, width = bayer.shape[-2:]
     if min(top, left) < 0 or size < 2 or y + size > height or x + size > width:
-        raise ValueError(
-            f"a crop of {size} at ({top}, {left}), view {view}, does not fit into "
-            f"{height} x {width}"
-        )
+        raise ValueError(f"{size} at ({top}, {left}), view {view}, does not fit {height} x {width}")
     crop = bayer[..., y : y + size, x : x + size]
     crop = crop[..., :: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
     return crop.swapaxes(-1, -2) if transpose else crop

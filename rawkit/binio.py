@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .places import GT_OF, ROOT, TRAIN_INPUT, Dataset, atomic_file, find_dataset
+from .places import GT_OF, NAMES, ROOT, TRAIN_INPUT, Dataset, atomic_file, find_dataset
 
 PATCH_SIZE = 256  # pixels
 PATCH_BYTES = 2 * PATCH_SIZE * PATCH_SIZE
@@ -39,11 +39,8 @@ def open_patches(path):
         raise FileNotFoundError(f"{path}: found {found}, expected a file of patches")
     size = path.stat().st_size
     if size == 0 or size % PATCH_BYTES:
-        why = "; the file is truncated or of another kind" if size else ""
-        raise ValueError(
-            f"{path}: found {size:,} bytes, expected a multiple of {PATCH_BYTES:,} "
-            f"(256 x 256 uint16 patches){why}"
-        )
+        expected = f"a multiple of {PATCH_BYTES:,} (256 x 256 uint16 patches)"
+        raise ValueError(f"{path}: found {size:,} bytes, expected {expected}")
     shape = (size // PATCH_BYTES, PATCH_SIZE, PATCH_SIZE)
     return np.memmap(str(path), dtype="<u2", mode="r", shape=shape)
 
@@ -96,6 +93,15 @@ def _check_patches(path, patches):
         raise ValueError(f"{path}: found {kind} {np.shape(patches)}, expected uint16 (N, 256, 256)")
 
 
+def open_alike(path, other):
+    """Open two files of patches, or raise ValueError if they hold different numbers of them."""
+    patches, others = open_patches(path), open_patches(other)
+    count = len(others)
+    if len(patches) != count:
+        raise ValueError(f"{path}: found {len(patches)} patches, expected {count} as in {other}")
+    return patches, others
+
+
 def open_pairs(folder, noisy_name=TRAIN_INPUT):
     """Open noisy patches and their ground truth.
 
@@ -114,13 +120,23 @@ def open_pairs(folder, noisy_name=TRAIN_INPUT):
     FileNotFoundError, ValueError
         As `open_patches`, or if the two hold different numbers of patches.
     """
-    paths = [Path(folder) / name for name in (noisy_name, GT_OF[noisy_name])]
-    noisy, gt = (open_patches(path) for path in paths)
-    if len(noisy) != len(gt):
-        raise ValueError(
-            f"{paths[1]}: found {len(gt)} patches, expected {len(noisy)} as in {noisy_name}"
-        )
+    gt, noisy = open_alike(Path(folder) / GT_OF[noisy_name], Path(folder) / noisy_name)
     return noisy, gt
+
+
+def open_dataset(folder):
+    """Open all files of a dataset: a dict by their names.
+
+    Raises
+    ------
+    ValueError
+        As `open_patches`, or if noisy patches and ground truth differ in number.
+    """
+    names = [name for name in NAMES if (Path(folder) / name).is_file()]
+    for noisy, gt in GT_OF.items():
+        if noisy in names and gt in names:
+            open_pairs(folder, noisy)
+    return {name: open_patches(Path(folder) / name) for name in names}
 
 
 def split_pairs(noisy, gt):

@@ -50,12 +50,10 @@ def find_dataset():
         folder, reason = hosted, "MegStudio's dataset folder exists"
     else:
         folder, reason = ROOT / "data", "RAWKIT_DATA is not set: the tiny synthetic set"
-    names = (TRAIN_INPUT, TEST_INPUT)
-    if not any((folder / name).is_file() for name in names):
+    if not any((folder / name).is_file() for name in (TRAIN_INPUT, TEST_INPUT)):
         found = "no such file" if folder.is_dir() else "no folder"
-        raise FileNotFoundError(
-            f"{folder} ({reason}): found {found}, expected {' or '.join(names)}"
-        )
+        expected = f"{TRAIN_INPUT} or {TEST_INPUT}"
+        raise FileNotFoundError(f"{folder} ({reason}): found {found}, expected {expected}")
     return Dataset(folder, reason)
 
 
@@ -125,9 +123,7 @@ def atomic_file(path):
     except OSError as error:
         if error.errno not in NO_ROOM or error.filename:
             raise
-        raise OSError(
-            f"{path}: found no room for it on the disk ({error.strerror}), expected enough"
-        ) from None
+        raise OSError(f"{path}: found no room for it on the disk ({error.strerror})") from None
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
@@ -150,10 +146,8 @@ def check_folder(folder):
     try:
         tempfile.TemporaryFile(dir=str(nearest)).close()
     except OSError as error:
-        raise OSError(
-            f"{folder}: found a folder that cannot be written ({error.strerror}), expected a "
-            "writable one"
-        ) from None
+        why = f"found a folder that cannot be written ({error.strerror})"
+        raise OSError(f"{folder}: {why}") from None
 
 
 def check_output(path, source=None, overwrite=True, ending=None):
@@ -190,9 +184,7 @@ def check_output(path, source=None, overwrite=True, ending=None):
     if ending and path.suffix.lower() != ending:
         raise ValueError(f"{path}: found the ending {path.suffix!r}, expected {ending}")
     if exists and not overwrite:
-        raise FileExistsError(
-            f"{path}: found a file, expected none: choose another name or overwrite it"
-        )
+        raise FileExistsError(f"{path}: found a file, expected none (overwrite replaces it)")
 
 
 @contextlib.contextmanager
@@ -220,10 +212,7 @@ def run_lock(path):
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise OSError(
-            f"{path}: found another run at work on it ({owner}), expected none: wait for it or "
-            "stop it"
-        ) from None
+        raise OSError(f"{path}: found another run at work on it ({owner}): wait for it") from None
     try:
         with contextlib.suppress(OSError):  # on a full disk it holds without the note
             note.write_text(f"process {os.getpid()}")

@@ -36,7 +36,7 @@ def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
         pretrain("Baseline", tmp_path, steps=1, scenes=3, start=start)
     arrays, meta = load_arrays(start)
     save_arrays(start, arrays, dict(meta, steps="many"))
-    with pytest.raises(ValueError, match="start: found steps 'many' .* expected a int"):
+    with pytest.raises(ValueError, match="start: found steps 'many', expected a int"):
         pretrain("BlindUNet", tmp_path, steps=1, scenes=3, start=start)
 
 

@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from slider_pictures import pictures_of
 
 from rawkit.view import compare, explore, paint_error, paint_residual
 
@@ -82,11 +83,11 @@ def test_every_view_shows_what_it_is_named(scenes, denoisers):
     explorer = explore(noisy, denoisers, gt)
     assert explorer.slider.labels == ["input", "model", "reference"]
     pred = denoisers["model"](noisy[:1])[0]
-    expected = compare([noisy[0], pred, gt[0]], max_bytes=None).images
-    np.testing.assert_array_equal(explorer.slider.images, expected)
+    expected = pictures_of(compare([noisy[0], pred, gt[0]], max_bytes=None))
+    np.testing.assert_array_equal(pictures_of(explorer.slider), expected)
     explorer.middle.value, explorer.right.value = "error of model", "removed by model"
     expected = paint_error(pred, gt[0]), paint_residual(noisy[0], pred)
-    np.testing.assert_array_equal(explorer.slider.images[1:], expected)
+    np.testing.assert_array_equal(pictures_of(explorer.slider)[1:], expected)
 
 
 def test_sorts_by_error_noise_and_brightness(scenes, denoisers):

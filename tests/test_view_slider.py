@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from slider_pictures import pictures_of
 
 from rawkit import normalized_l1
 from rawkit.view import CompareSlider, compare, estimate_rendering, render
@@ -22,8 +23,8 @@ def scene(rng):
 def test_all_images_get_the_rendering_of_the_first(scene):
     slider = compare(scene, max_bytes=None)
     rendering = estimate_rendering(scene[0])
-    assert len(slider.images) == 3
-    for shown, mosaic in zip(slider.images, scene):
+    assert len(pictures_of(slider)) == 3
+    for shown, mosaic in zip(pictures_of(slider), scene):
         np.testing.assert_array_equal(shown, render(mosaic, rendering))
 
 
@@ -33,7 +34,7 @@ def test_saved_size_is_bounded_and_lossless(scene):
     top, left, height, width = slider.crop
     assert 128 <= height < 256 and top % 2 == left % 2 == 0
     rendering = estimate_rendering(scene[0])
-    for shown, mosaic in zip(slider.images, scene):
+    for shown, mosaic in zip(pictures_of(slider), scene):
         whole = render(mosaic, rendering)
         np.testing.assert_array_equal(shown, whole[top : top + height, left : left + width])
 
@@ -89,7 +90,6 @@ def test_bad_mosaics_are_named(scene, change, words):
     "pictures, words",
     [
         ([np.zeros((32, 32), np.uint8)] * 2, r"\(32, 32\).*expected \(H, W, 3\)"),
-        ([np.zeros((16, 32, 3), np.uint8)] * 2, r"\(16, 32, 3\).*at least 32"),
         ([np.zeros((32, 32, 3))] * 2, "float64, expected .*uint8"),
         ([np.zeros((32, 32, 3), np.uint8)] * 3, "3 pictures, 2 labels"),
     ],

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from slider_pictures import pictures_of
 
 from rawkit.view import StrengthSlider, choose_upload, keep_upload, strength
 
@@ -16,18 +17,18 @@ def pictures(rng):
 
 def test_the_mix_is_even_and_the_first_picture_stays(pictures):
     shown = StrengthSlider(*pictures, tone)
-    whole = shown.slider.images
+    whole = pictures_of(shown.slider)
     shown.size.value = strength.PIXELS
     shown.across.value, shown.down.value = 0.0, 1.0
     for value, expected in ((0.0, pictures[0]), (1.0, pictures[1])):
         shown.strength.value = value
-        left, right = shown.slider.images
+        left, right = pictures_of(shown.slider)
         window = slice(1400 - strength.HEIGHT, None), slice(0, strength.WIDTH)
         np.testing.assert_array_equal(left, tone(pictures[0][window]))
         np.testing.assert_array_equal(right, tone(expected[window]))
     shown.strength.value = 0.5
     half = tone((pictures[0][window] + 0.5) / 2)
-    assert np.abs(shown.slider.images[1].astype(int) - half).max() <= 1
+    assert np.abs(pictures_of(shown.slider)[1].astype(int) - half).max() <= 1
     assert shown.slider.labels[1] == "denoised, 50 %"
     assert whole[0].shape == (466, 666, 3)  # every third pixel's mean
 

@@ -101,9 +101,12 @@ def test_weights_that_do_not_fit_are_named_and_change_nothing():
     model = Baseline()
     before = get_weights(model)
     for change, words in (
-        ({"conv6.0.bias": before["conv6.0.bias"][:, :3]}, r"float32 \(1, 3, 1, 1\), expected .* 4"),
+        (
+            {"conv6.0.bias": before["conv6.0.bias"][:, :3]},
+            r"\(1, 3, 1, 1\)\), expected .* 4",
+        ),
         ({"conv6.0.bias": before["conv6.0.bias"].astype(float)}, "float64"),
-        ({"conv7.0.bias": before["conv6.0.bias"]}, "conv7.0.bias is float32 .*, expected nothing"),
+        ({"conv7.0.bias": before["conv6.0.bias"]}, "conv7.0.bias is .*float32.*, expected None"),
     ):
         with pytest.raises(ValueError, match="mine: found weights that do not fit.*" + words):
             set_weights(model, dict(before, **change), "mine")
@@ -169,7 +172,7 @@ def test_the_command_runs_code_where_it_is_told_to(code, tmp_path, bayer, capsys
     for source, out in ((noisy, "out.bin"), (sample, "out.dng")):
         words = ["denoise", source, tmp_path / out, "--weights", weights]
         assert main([str(word) for word in words]) == 2
-        assert "expected permission to run mine.py next to it" in capsys.readouterr().err
+        assert "expected permission to run mine.py" in capsys.readouterr().err
         assert main([str(word) for word in words + ["--run-code"]]) == 0
         assert (tmp_path / out).is_file()
 
@@ -178,7 +181,7 @@ def test_a_class_may_be_given(code, tmp_path, bayer):
     sized, kept = import_network(code, "Sized"), import_network(code, "Kept")
     path = tmp_path / "w.safetensors"
     save_model(path, sized(5), code)
-    with pytest.raises(ValueError, match="Sized cannot be built.*model.config"):
+    with pytest.raises(ValueError, match="Sized cannot be built from its config"):
         load_model(path, sized)
     with pytest.raises(ValueError, match="w.safetensors: .*do not fit Kept"):
         load_model(path, kept)
@@ -229,5 +232,5 @@ def test_an_answer_of_another_shape_is_named(bayer):
         def forward(self, bayer):
             return bayer.reshape(len(bayer), 4, 8, 8)
 
-    with pytest.raises(ValueError, match=r"answer of shape \(2, 4, 8, 8\) .*\(2, 1, 16, 16\)"):
+    with pytest.raises(ValueError, match=r"answer of shape \(2, 4, 8, 8\).*\(2, 1, 16, 16\)"):
         predict(Packed(), bayer)

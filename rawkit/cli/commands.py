@@ -12,50 +12,35 @@ STAGES = ("steps", "seed", "start", "crop", "learning_rate")
 
 def info(args):
     """Say what a .bin file, a raw file or a dataset's folder holds."""
-    from ..binio import open_pairs, open_patches
-    from ..places import GT_OF, NAMES
+    from ..binio import open_dataset, open_patches
 
     if is_photo_file(args.path):
         from ..photo import describe, read_photo
 
         print("\n  ".join([str(args.path), *describe(read_photo(args.path))]))
         return
-    paths = [args.path]
-    if args.path.is_dir():
-        paths = [args.path / name for name in NAMES if (args.path / name).is_file()]
-    if not paths:
-        raise FileNotFoundError(
-            f"{args.path}: found no file with a competition name, expected {' or '.join(NAMES)}"
-        )
-    opened = {path.name: open_patches(path) for path in paths}
+    is_dataset = args.path.is_dir()
+    opened = open_dataset(args.path) if is_dataset else {args.path.name: open_patches(args.path)}
+    if not opened:
+        raise FileNotFoundError(f"{args.path}: found no file with a competition name")
     for name, patches in opened.items():
         count, height, width = patches.shape
         print(f"{name}: {count} patches of {height} x {width} uint16, {count / 8:.1f} MiB")
         sample = patches[:: max(1, count // 64)]  # a gigabyte need not be read
         values = f"min {sample.min()}, mean {sample.mean():.1f}, max {sample.max()} DN"
         print(f"  sampled {len(sample)} patches: {values}")
-    for noisy, gt in GT_OF.items():
-        if noisy in opened and gt in opened:
-            open_pairs(args.path, noisy)  # names a difference in number
 
 
 def score(args):
     """Print the competition's score of a prediction."""
-    from ..binio import open_patches
-    from ..places import GT_OF
+    from ..binio import open_alike
+    from ..places import GT_OF, TEST_GT
     from ..score import megcup_score
 
     if args.gt.name in GT_OF or args.pred.name in GT_OF.values():
-        print(
-            f"rawkit score: warning: {args.pred} against {args.gt}: found names in another order, "
-            f"expected a prediction, then the ground truth, like {' or '.join(GT_OF.values())}",
-            file=sys.stderr,
-        )
-    pred, gt = open_patches(args.pred), open_patches(args.gt)
-    if len(pred) != len(gt):
-        raise ValueError(
-            f"{args.pred}: found {len(pred)} patches, expected {len(gt)} as in {args.gt}"
-        )
+        words = f"found {args.pred}, {args.gt}, expected a prediction, then a file like {TEST_GT}"
+        print(f"rawkit score: warning: {words}", file=sys.stderr)
+    pred, gt = open_alike(args.pred, args.gt)
     try:
         value = megcup_score(pred, gt)
     except ValueError as error:

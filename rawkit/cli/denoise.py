@@ -29,10 +29,7 @@ def _sort_paths(args):
         if not to_folder or not is_photo_file(inputs[0]):
             return inputs, last, None
     if not to_folder:
-        raise ValueError(
-            f"{last}: found the name of a file for {len(inputs)} inputs, expected a folder: "
-            "--to FOLDER"
-        )
+        raise ValueError(f"{last}: found a file for {len(inputs)} inputs, expected a folder (--to)")
     return inputs, None, last
 
 
@@ -58,15 +55,11 @@ def is_photo_file(path):
 
     if not path.exists():
         raise FileNotFoundError(f"{path}: found no file, expected patches or a raw photograph")
-    if not path.is_file():
-        return False
-    if path.suffix.lower() in ENDINGS and not is_photo(path):
+    found = path.is_file() and is_photo(path)
+    if path.suffix.lower() in ENDINGS and path.is_file() and not found:
         size = path.stat().st_size
-        raise ValueError(
-            f"{path}: found {size} bytes that are no raw photograph, expected one, as the ending "
-            "says"
-        )
-    return is_photo(path)
+        raise ValueError(f"{path}: found {size} bytes that are no raw photograph, expected one")
+    return found
 
 
 def _denoise_patches(args, noisy, out):
@@ -74,15 +67,10 @@ def _denoise_patches(args, noisy, out):
     from ..places import check_output
 
     if args.strength is not None or args.remove_hot_pixels:
-        raise ValueError(
-            f"{noisy}: found a file of patches, expected a raw photograph for --strength and "
-            "--remove-hot-pixels"
-        )
+        option = "--remove-hot-pixels" if args.strength is None else "--strength"
+        raise ValueError(f"{noisy}: found patches, expected a raw photograph for {option}")
     if out.suffix.lower() == ".dng":
-        raise ValueError(
-            f"{noisy}: found no raw photograph, expected one to write {out}; the answer "
-            "to patches is a .bin file"
-        )
+        raise ValueError(f"{noisy}: found no raw photograph, expected one to write {out}")
     patches = open_patches(noisy)  # before MegEngine, which takes seconds to load
     check_output(out, noisy, args.overwrite)
     from ..nn import SHIPPED, load_model
@@ -100,11 +88,8 @@ def _photo_options(args):
     strength = 1.0 if args.strength is None else args.strength
     if not 0 <= strength <= 2:
         raise ValueError(f"--strength: found {strength:g}, expected 0 to 2")
-    return {
-        "strength": strength,
-        "remove_hot_pixels": args.remove_hot_pixels,
-        "overwrite": args.overwrite,
-    }
+    options = {"remove_hot_pixels": args.remove_hot_pixels, "overwrite": args.overwrite}
+    return dict(options, strength=strength)
 
 
 def _denoise_photo(args, source, out):
@@ -112,8 +97,8 @@ def _denoise_photo(args, source, out):
 
     options = _photo_options(args)
     check_dng(out, source, args.overwrite)
-    with _Progress(1) as progress:
-        _denoise_one(_model(args), source, out, options, progress)
+    with _bar(1) as bar:
+        _denoise_one(_model(args), source, out, options, bar)
 
 
 def _model(args):
@@ -122,14 +107,21 @@ def _model(args):
     return load_model(args.weights or SHIPPED, run_code=args.run_code)[0]
 
 
-def _denoise_one(model, source, out, options, progress):
+def _denoise_one(model, source, out, options, bar):
     from ..photo import denoise_file
 
-    photo = denoise_file(source, out, model, progress=progress.tile, **options)
+    before = bar.n
+
+    def show(done, total):
+        bar.n = before + done / total
+        bar.refresh()
+
+    photo = denoise_file(source, out, model, progress=show, **options)
     for note in photo.notes:
-        progress.say(f"rawkit denoise: {source}: {note}", sys.stderr)
+        bar.write(f"rawkit denoise: {source}: {note}", sys.stderr)
     height, width = photo.mosaic.shape
-    progress.say(f"{out}: {width} x {height} pixels", sys.stdout)
+    bar.write(f"{out}: {width} x {height} pixels")
+    sys.stdout.flush()
 
 
 def _denoise_many(args, inputs, folder):
@@ -145,14 +137,14 @@ def _denoise_many(args, inputs, folder):
     jobs, failed = _jobs(sources, folder, args.overwrite)
     if jobs:
         model = _model(args)
-    with _Progress(len(jobs)) as progress:
-        for source, out in jobs:
+    with _bar(len(jobs)) as bar:
+        for number, (source, out) in enumerate(jobs, start=1):
             try:
-                _denoise_one(model, source, out, options, progress)
+                _denoise_one(model, source, out, options, bar)
             except (ValueError, OSError) as error:
                 failed += 1
-                progress.say(f"rawkit denoise: {error}", sys.stderr)
-            progress.next()
+                bar.write(f"rawkit denoise: {error}", sys.stderr)
+            bar.n = number
     if failed:
         raise ValueError(f"{folder}: found {failed} of {len(sources)} files that were not denoised")
 
@@ -186,34 +178,9 @@ def _jobs(sources, folder, overwrite):
     return jobs, failed
 
 
-class _Progress:
-    """One bar over all files, in tiles; where stderr is no terminal, a line a file."""
+def _bar(files):
+    """One bar over all files; where stderr is no terminal, there is none."""
+    from tqdm import tqdm
 
-    def __init__(self, files):
-        from tqdm import tqdm
-
-        quiet = not sys.stderr.isatty()
-        self._bar = tqdm(
-            total=files,
-            unit="photo",
-            disable=quiet,
-            bar_format="{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]",
-        )
-        self._done = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._bar.close()
-
-    def tile(self, done, total):
-        self._bar.n = self._done + done / total
-        self._bar.refresh()
-
-    def next(self):
-        self._done += 1
-
-    def say(self, line, stream):
-        self._bar.write(line, file=stream)
-        stream.flush()
+    form = "{l_bar}{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]"
+    return tqdm(total=files, unit="photo", disable=None, bar_format=form)

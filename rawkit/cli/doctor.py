@@ -81,17 +81,12 @@ def check_networks():
 
 def check_dataset():
     """Which data the notebooks use, why, and whether its files are whole."""
-    from ..binio import open_pairs, open_patches
+    from ..binio import open_dataset
 
     folder, reason = places.find_dataset()
-    names = [name for name in places.NAMES if (folder / name).is_file()]
-    counts = {name: len(open_patches(folder / name)) for name in names}
-    for noisy, gt in places.GT_OF.items():
-        if noisy in names and gt in names:
-            open_pairs(folder, noisy)
-    kinds = [name.split("_", 1)[1].split(".")[0] for name in names]  # "train_gt", ...
-    held = ", ".join(f"{count} {kind}" for count, kind in zip(counts.values(), kinds))
-    return f"{places.show_path(folder)} ({reason}): {held}"
+    counts = {name: len(patches) for name, patches in open_dataset(folder).items()}
+    held = [f"{n} {name.split('_', 1)[1].split('.')[0]}" for name, n in counts.items()]  # train_gt
+    return f"{places.show_path(folder)} ({reason}): {', '.join(held)}"
 
 
 def check_outputs():
@@ -120,8 +115,7 @@ def check_settings():
             raise ValueError(f"{name}: not known, expected one of {', '.join(SETTINGS)}")
     wish = os.environ.get("RAWKIT_CONV") or "auto"
     if wish not in CONVOLUTIONS:
-        expected = ", ".join(CONVOLUTIONS)
-        raise ValueError(f"RAWKIT_CONV: found {wish!r}, expected one of {expected}")
+        raise ValueError(f"RAWKIT_CONV: found {wish!r}, expected one of {', '.join(CONVOLUTIONS)}")
     places.is_full_run()
     return ", ".join(f"{name}={os.environ[name]}" for name in names) or "none is set"
 

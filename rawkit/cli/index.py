@@ -2,6 +2,8 @@
 
 import html
 import json
+from pathlib import Path
+from string import Template
 from urllib.parse import quote
 
 import numpy as np
@@ -13,28 +15,6 @@ from ..view.rendering import texture
 
 LOOKED_AT = 64  # patches among which the one to show is chosen
 WORDS = {None: "not known", True: "yes", False: "no"}
-PAGE = """<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>RAW image denoising: what came out</title><style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 16px; max-width: 1080px; }}
-th {{ text-align: left; padding-right: 16px; }} td {{ overflow-wrap: anywhere; }}
-th, td {{ font-weight: normal; vertical-align: top; }}
-</style>
-<h1>RAW image denoising: what came out</h1>
-{slider}
-<h2>The answer</h2>
-{card}
-<h2>The notebooks</h2>
-{notebooks}
-<h2>Photographs</h2>
-{photographs}
-</html>
-"""
-CARD = """<table>{rows}</table>
-<p>The held-out score is that of one half of the pairs held out; the other half chooses between
-networks.  The test score is known only where the test input comes with its ground truth.</p>
-<p><a href="../submit/result.bin">result.bin</a></p>"""
 
 
 def write_index():
@@ -50,7 +30,7 @@ def write_index():
     report = outputs / "report"
     pages = [path for path in report.glob("*.html") if path.name != "index.html"]
     photographs = list((outputs / "photo").glob("*_denoised.*"))
-    page = PAGE.format(
+    page = Template(Path(__file__).with_name("index.html").read_text(encoding="utf-8")).substitute(
         slider=_slider(outputs / "submit" / "result.bin"),
         card=_card(outputs / "submit" / "card.json"),
         notebooks=_links("", pages),
@@ -74,28 +54,20 @@ def _slider(result):
     except (OSError, ValueError) as error:
         return f"<p>Nothing to compare: {html.escape(str(error))}</p>"
     if noisy.shape != pred.shape:
-        return (
-            f"<p>result.bin has {len(pred)} patches and this dataset's test input {len(noisy)}: "
-            "it answers another one.</p>"
-        )
-    i = _clearest(noisy[:LOOKED_AT], pred[:LOOKED_AT])
+        counts = f"has {len(pred)} patches and this dataset's test input {len(noisy)}"
+        return f"<p>result.bin {counts}: it answers another one.</p>"
+    i = max(range(min(len(noisy), LOOKED_AT)), key=lambda i: _worth_seeing(noisy[i], pred[i]))
     images = [noisy[i], pred[i]] + ([gt[i]] if has_gt else [])
     caption = f"Patch {i} of the test input, before and after. Drag the dividers."
     caption += " Errors are in \u221aDN, as the score counts them." if has_gt else ""
     return f"<p>{caption}</p>\n{compare(images, max_bytes=None)._repr_html_()}"
 
 
-def _clearest(noisy, pred):
-    """The patch with the most texture in the quarter of them with the most noise to see."""
-    shown = [estimate_rendering(patch) for patch in noisy]
-    before, after = (
-        np.array([render(patch, how) for patch, how in zip(patches, shown)], np.float32)
-        for patches in (noisy, pred)
-    )
-    removed = np.abs(before - after).mean((1, 2, 3))
-    noisiest = np.argsort(-removed, kind="stable")[: max(1, len(removed) // 4)]
-    seen = [texture(after[i]).mean() for i in noisiest]
-    return int(noisiest[np.argmax(seen)])
+def _worth_seeing(noisy, pred):
+    """How much was removed from a patch, times how much there is to see in what is left."""
+    how = estimate_rendering(noisy)
+    before, after = (render(patch, how).astype(np.float32) for patch in (noisy, pred))
+    return np.abs(before - after).mean() * texture(after).mean()
 
 
 def _card(path):
@@ -112,14 +84,14 @@ def _card(path):
         elif value is None or isinstance(value, bool):
             value = WORDS[value]
         rows.append(f"<tr><th>{html.escape(name.replace('_', ' '))}<td>{html.escape(str(value))}")
-    return CARD.format(rows="".join(rows))
+    link = '<p><a href="../submit/result.bin">result.bin</a></p>'
+    return f"<table>{''.join(rows)}</table>\n{link}"
 
 
 def _links(folder, paths):
     """A list of files; the name of a notebook's page is its title."""
-    items = [
-        f'<li><a href="{quote(folder + path.name)}">{html.escape(path.stem.replace("_", " "))}'
-        f"{path.suffix.replace('.html', '')}</a></li>"
-        for path in sorted(paths)
-    ]
+    items = []
+    for path in sorted(paths):
+        name = html.escape(path.stem.replace("_", " ")) + path.suffix.replace(".html", "")
+        items.append(f'<li><a href="{quote(folder + path.name)}">{name}</a></li>')
     return f"<ul>{''.join(items)}</ul>" if items else "<p>None yet.</p>"

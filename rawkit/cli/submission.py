@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..binio import open_patches, write_patches
+from ..binio import open_alike, open_patches, write_patches
 from ..nn import denoise_batches
 from ..noise import estimate_blind, line_variance
 
@@ -62,11 +62,7 @@ def check_submission(result_path, noisy_path):
         that is constant or a copy of its input, values in 0-1 instead of DN, or
         patches that belong to other inputs.
     """
-    result, noisy = open_patches(result_path), open_patches(noisy_path)
-    if len(result) != len(noisy):
-        raise ValueError(
-            f"{result_path}: found {len(result)} patches, expected {len(noisy)} as in {noisy_path}"
-        )
+    result, noisy = open_alike(result_path, noisy_path)
     small = np.array([_thumbnail(patch) for patch in result])
     small_noisy = np.array([_thumbnail(patch) for patch in noisy])
     flat = [p.min() == p.max() and q.min() != q.max() for p, q in zip(result, noisy)]

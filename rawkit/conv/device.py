@@ -72,9 +72,8 @@ with without_lines(NO_GPU):
     try:
         megengine.Tensor(0.0).numpy()
     except RuntimeError:  # many lines of MegEngine's
-        raise ImportError(
-            f"found no device {megengine.get_default_device()}, which MGE_DEFAULT_DEVICE names"
-        ) from None
+        name = megengine.get_default_device()
+        raise ImportError(f"MGE_DEFAULT_DEVICE: found no device {name}") from None
 
 
 def on_gpu():

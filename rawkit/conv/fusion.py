@@ -17,9 +17,7 @@ from .threads import tame_polling
 PLANS, PLAN_BYTES = 8, 1 << 30  # how many are kept ready, in how much memory
 
 _plans = OrderedDict()  # by what they are made of, the oldest first
-_recording = False
-# MegEngine reports each operation that cannot be recorded as an error, which it is not
-logging.getLogger("megbrain").addFilter(lambda record: not _recording)
+_log = logging.getLogger("megbrain")
 
 
 def fused(x, *modules):
@@ -69,12 +67,12 @@ def fused(x, *modules):
 
 @contextmanager
 def _silence():
-    global _recording
-    before, _recording = _recording, True
+    """MegEngine reports each operation that cannot be recorded as an error, which it is not."""
+    before, _log.disabled = _log.disabled, True
     try:
         yield
     finally:
-        _recording = before
+        _log.disabled = before
 
 
 def run_layer(x, layer):
@@ -102,12 +100,8 @@ def _computable(x):
 def _hooked(modules):
     """Whether hooks want to see what happens inside."""
     owners = [getattr(module, "__self__", module) for module in modules]
-    return any(
-        part._forward_hooks or part._forward_pre_hooks
-        for owner in owners
-        if isinstance(owner, M.Module)
-        for part in owner.modules()
-    )
+    parts = [p for owner in owners if isinstance(owner, M.Module) for p in owner.modules()]
+    return any(part._forward_hooks or part._forward_pre_hooks for part in parts)
 
 
 def _run(x, params, graph, shapes):
@@ -163,10 +157,8 @@ class _Graph(Function):
             raise RuntimeError("a second backward pass needs a new forward pass")
         dx, grads = workspace.backward(dy.numpy())
         workspace.release()
-        return tuple(
-            megengine.Tensor(g, device=dy.device) if g is not None and need else None
-            for g, need in zip([dx] + grads, self.needs)
-        )
+        wanted = [g if need else None for g, need in zip([dx] + grads, self.needs)]
+        return tuple(None if g is None else megengine.Tensor(g, device=dy.device) for g in wanted)
 
     def __del__(self):
         if self.workspace is not None:

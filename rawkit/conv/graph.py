@@ -65,20 +65,12 @@ class Tape:
             self.params.append(tensor)
         return self._known[key]
 
-    def conv(self, module, x, transposed=False):
+    def conv(self, module, x, transposed):
         """Record a convolution, after checking everything that it depends on."""
         out = conv_shape(module, x.shape, transposed)
-        node = Conv(
-            x.value,
-            self._param(module.weight, transposed),
-            self._param(module.bias, False),
-            tuple(module.stride),
-            tuple(module.padding),
-            tuple(module.dilation),
-            module.groups,
-            transposed,
-            None,
-        )
+        weight, bias = self._param(module.weight, transposed), self._param(module.bias, False)
+        geometry = map(tuple, (module.stride, module.padding, module.dilation))
+        node = Conv(x.value, weight, bias, *geometry, module.groups, transposed, None)
         return self._append(node, out)
 
     def act(self, x, slope):
@@ -143,9 +135,7 @@ def conv_shape(module, shape, transposed):
     if groups == inputs == outputs > 1 and slow:
         raise Unsupported("depthwise: for its gradients oneDNN 3.2 has plain loops alone")
     if len(shape) != 4 or shape[1] != inputs or 0 in shape:
-        raise RuntimeError(
-            f"{module} needs an input of shape (N, {inputs}, H, W), found {tuple(shape)}"
-        )
+        raise RuntimeError(f"{module} needs an input (N, {inputs}, H, W), found {tuple(shape)}")
     out = []
     for size, k, stride, pad, dilation in zip(
         shape[2:], module.kernel_size, module.stride, module.padding, module.dilation

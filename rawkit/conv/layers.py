@@ -10,31 +10,26 @@ from .graph import Symbol
 class _Layer:
     """Records itself on a tape, or runs as a graph of one layer."""
 
+    transposed = False
+
     def forward(self, x):
         if isinstance(x, Symbol):
             return self.record(x)
         y = run_layer(x, self)
-        return self._native(x) if y is None else y
+        return super().forward(x) if y is None else y
+
+    def record(self, x):
+        return x.tape.conv(self, x, self.transposed)
 
 
 class Conv2d(_Layer, M.Conv2d):
     """`M.Conv2d`, fast on a CPU: same arguments, parameters, names and start values."""
 
-    def record(self, x):
-        return x.tape.conv(self, x)
-
-    def _native(self, x):
-        return M.Conv2d.forward(self, x)
-
 
 class ConvTranspose2d(_Layer, M.ConvTranspose2d):
     """`M.ConvTranspose2d`, fast on a CPU: same arguments, parameters, names and start values."""
 
-    def record(self, x):
-        return x.tape.conv(self, x, transposed=True)
-
-    def _native(self, x):
-        return M.ConvTranspose2d.forward(self, x)
+    transposed = True
 
 
 class LeakyReLU(M.Module):

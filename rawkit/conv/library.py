@@ -32,10 +32,8 @@ class OneDNNError(RuntimeError):
 
     def of(self, layer):
         """The same error, with the layer's name and what helps."""
-        return OneDNNError(
-            f"{layer}: found that oneDNN cannot compute it ({self}), expected it to; with "
-            "RAWKIT_CONV=native MegEngine's own operators do, slowly"
-        )
+        why = f"found that oneDNN cannot compute it ({self})"
+        return OneDNNError(f"{layer}: {why}; RAWKIT_CONV=native can, slowly")
 
 
 class Argument(ctypes.Structure):

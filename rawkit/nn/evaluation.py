@@ -35,9 +35,7 @@ def open_scoring_pairs(folder, limit=64):
     else:
         noisy, gt = split_pairs(*open_pairs(folder))[1]
     if len(noisy) == 0:
-        raise ValueError(
-            f"{folder}: found 1 pair in {TRAIN_INPUT}, expected at least 2, to hold one out"
-        )
+        raise ValueError(f"{folder}: found 1 pair in {TRAIN_INPUT}, expected at least 2")
     return noisy[:limit], gt[:limit]
 
 
@@ -69,10 +67,7 @@ def tabulate_scores(errors, reference=None):
     table = pandas.DataFrame({"score": errors.apply(score_of_errors)})
     table["95 %"] = ["%.2f to %.2f" % interval_of_errors(errors[name]) for name in errors]
     table["gain"] = table.score - table.score[reference]
-    table["95 % of the gain"] = [
-        "%+.2f to %+.2f" % interval_of_errors(errors[name], errors[reference])
-        if name != reference
-        else ""
-        for name in errors
-    ]
+    gains = [interval_of_errors(errors[name], errors[reference]) for name in errors]
+    table["95 % of the gain"] = ["%+.2f to %+.2f" % gain for gain in gains]
+    table.loc[reference, "95 % of the gain"] = ""
     return table

@@ -29,9 +29,7 @@ def predict(model, bayer):
     noisy_01 = np.asarray(bayer, np.float32)[:, None] / np.float32(SCALE)
     pred_01 = model(megengine.Tensor(noisy_01)).numpy()
     if pred_01.shape != noisy_01.shape:
-        raise ValueError(
-            f"found an answer of shape {pred_01.shape} from the network, expected {noisy_01.shape}"
-        )
+        raise ValueError(f"found an answer of shape {pred_01.shape}, expected {noisy_01.shape}")
     return pred_01[:, 0] * np.float32(SCALE)
 
 

@@ -87,11 +87,8 @@ def _estimate_lines(bayer):
     estimate = np.stack(estimate_blind(bayer), axis=1)
     known = np.isfinite(estimate).all(1)
     if not known.all():
-        warnings.warn(
-            f"{(~known).sum()} of {len(known)} mosaics: no noise estimate was possible (one value, "
-            "or clipped all over); they stay as they are",
-            stacklevel=3,
-        )
+        where = f"{(~known).sum()} of {len(known)} mosaics (of one value, or clipped all over)"
+        warnings.warn(f"{where}: no noise estimate was possible: they stay", stacklevel=3)
     estimate = np.where(known[:, None], estimate, 1.0).astype(np.float32)
     return megengine.Tensor(estimate), megengine.Tensor(np.float32(known[:, None, None, None]))
 

@@ -64,9 +64,7 @@ def load_arrays(path):
     # a damaged .npz file makes zipfile, zlib and ast raise nearly anything
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(
-            f"{path}: found no readable weights ({reason}), expected a safetensors file"
-        ) from None
+        raise ValueError(f"{path}: found no readable weights ({reason})") from None
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: found NaN or infinity in {name!r}, expected numbers")
@@ -109,10 +107,8 @@ def check_meta(path, meta, **kinds):
     """
     for name, kind in kinds.items():
         if name in meta and not isinstance(meta[name], kind):
-            raise ValueError(
-                f"{path}: found {name} {str(meta[name])[:60]!r} in its description, "
-                f"expected a {kind.__name__}"
-            )
+            found = str(meta[name])[:60]
+            raise ValueError(f"{path}: found {name} {found!r}, expected a {kind.__name__}")
 
 
 def sha256(path):

@@ -43,15 +43,9 @@ def set_weights(model, weights, source="weights"):
     found = {name: (str(w.dtype), w.shape) for name, w in weights.items()}
     if found != expected:
         name = min(name for name, _ in set(found.items()) ^ set(expected.items()))
-        raise ValueError(
-            f"{source}: found weights that do not fit {type(model).__name__}: "
-            f"{name} is {_show(found.get(name))}, expected {_show(expected.get(name))}"
-        )
+        kinds = f"{name} is {found.get(name)}, expected {expected.get(name)}"
+        raise ValueError(f"{source}: found weights that do not fit {type(model).__name__}: {kinds}")
     model.load_state_dict(weights)
-
-
-def _show(kind):
-    return "nothing" if kind is None else "{} {}".format(*kind)
 
 
 def save_model(path, model, definition=None, **meta):
@@ -83,21 +77,13 @@ def save_model(path, model, definition=None, **meta):
     if definition is not None:
         definition = Path(definition)
         if not definition.is_file() or definition.resolve().parent != path.resolve().parent:
-            raise ValueError(
-                f"{definition}: found no such file next to {path}, expected the definition of "
-                f"{network.__name__} in the same folder"
-            )
+            raise ValueError(f"{definition}: found no such file next to {path}, expected one")
         meta["definition"] = {"file": definition.name, "sha256": sha256(definition)}
     elif NETWORKS.get(network.__name__) is not network:
-        raise ValueError(
-            f"{path}: found {network.__name__}, a network that is not the suite's, expected "
-            "definition=, the .py file next to the weights that holds its class"
-        )
-    meta.update(
-        network=network.__name__,
-        config=getattr(model, "config", {}),
-        parameters=count_parameters(model),
-    )
+        found = f"{network.__name__}, a network that is not the suite's"
+        raise ValueError(f"{path}: found {found}, expected its file as definition=")
+    meta.update(network=network.__name__, config=getattr(model, "config", {}))
+    meta.update(parameters=count_parameters(model))
     save_arrays(path, get_weights(model), meta)
     return sha256(path)
 
@@ -134,10 +120,8 @@ def load_model(path, network=None, run_code=False):
     try:
         model = network(**meta.get("config", {}))
     except Exception as error:  # a reader's own network may raise anything
-        raise ValueError(
-            f"{path}: found that {network.__name__} cannot be built ({error}), expected its "
-            "arguments in `model.config` when it was saved"
-        ) from error
+        name = network.__name__
+        raise ValueError(f"{path}: {name} cannot be built from its config ({error})") from error
     set_weights(model, arrays, path)
     model.eval()
     return model, meta
@@ -149,24 +133,17 @@ def _find_network(path, meta, run_code):
     if code is None:
         if name not in NETWORKS:
             known = ", ".join(sorted(NETWORKS))
-            raise ValueError(
-                f"{path}: found network {name!r}, expected one of {known}, or its class as network="
-            )
+            raise ValueError(f"{path}: found network {name!r}, expected one of {known}")
         return NETWORKS[name]
     # only the name counts: weights must not lead to a file elsewhere
     file = path.parent / Path(str(code.get("file"))).name
     if run_code is not True and file.name not in (run_code or ()):
-        raise ValueError(
-            f"{path}: found network {name!r}, expected permission to run {file.name} next to it, "
-            "which defines it: --run-code, or run_code=True"
-        )
+        expected = f"permission to run {file.name}: --run-code, or run_code=True"
+        raise ValueError(f"{path}: found network {name!r}, expected {expected}")
     if not file.is_file():
         raise ValueError(f"{file}: found no file, expected the definition of {name}")
     if sha256(file) != code.get("sha256"):
-        raise ValueError(
-            f"{file}: found other code than when {path.name} was saved, expected the same; save "
-            "the weights again, or give the class to load_model"
-        )
+        raise ValueError(f"{file}: found other code than when {path.name} was saved")
     print(f"running {show_path(file)}")
     return import_network(file, name)
 
@@ -223,7 +200,5 @@ def find_weights():
     for ending in ("*.safetensors", "*.npz"):
         found += [(path, "your own") for path in sorted(own.glob(ending))]
     if not found:
-        raise FileNotFoundError(
-            f"{show_path(own)}: found no weights; run notebook 02 first, which trains some"
-        )
+        raise FileNotFoundError(f"{show_path(own)}: found no weights: run notebook 02 first")
     return found

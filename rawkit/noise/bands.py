@@ -55,11 +55,8 @@ def split_bands(bayer):
     fours, clipped = _fours(packed), _clipped(packed)
     blocks = block_means(packed[..., 1:-1, 1:-1], BLOCK)
     squares = np.square(_curvature(packed))
-    bands = (
-        _plane_band(packed, squares, fours, blocks, clipped),
-        _mosaic_band(bayer, squares, blocks, clipped),
-    )
-    return bands + (_darkest(fours, clipped[0]),)
+    planes = _plane_band(packed, squares, fours, blocks, clipped)
+    return planes, _mosaic_band(bayer, squares, blocks, clipped), _darkest(fours, clipped[0])
 
 
 @functools.lru_cache(maxsize=64)

@@ -73,9 +73,7 @@ def estimate_pairs(noisy, gt, rounds=5):
         If the shapes differ.
     """
     if noisy.shape != gt.shape or noisy.ndim != 3:
-        raise ValueError(
-            f"found noisy {noisy.shape} and gt {gt.shape}, expected one shape (N, H, W)"
-        )
+        raise ValueError(f"noisy and gt need one shape (N, H, W): {noisy.shape}, {gt.shape}")
     pieces = [slice(i, i + PIECE) for i in range(0, max(1, len(noisy)), PIECE)]
     parts = [_fit_pairs(noisy[piece], gt[piece], rounds) for piece in pieces]
     return NoiseLine(*map(np.concatenate, zip(*parts)))

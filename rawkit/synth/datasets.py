@@ -48,9 +48,7 @@ def read_parameters(folder, name):
         table = table.astype(dict.fromkeys(numbers, float))
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         reason = (str(error).splitlines() or ["unreadable"])[0]
-        raise ValueError(
-            f"{path}: found no such table ({reason}), expected columns {', '.join(CSV_FIELDS)}"
-        ) from None
+        raise ValueError(f"{path}: found no such table ({reason})") from None
     table = table[table["file"] == name].reset_index(drop=True)
     return table if len(table) else None
 
@@ -122,10 +120,8 @@ def write_dataset(
             print(f"{folder}: put the set in place that an earlier run made", file=sys.stderr)
         there = [name for name in FILES if (folder / name).exists()]
         if there and not overwrite:
-            raise FileExistsError(
-                f"{folder / there[0]}: found a file, expected none: choose another folder or "
-                "overwrite it"
-            )
+            found = folder / there[0]
+            raise FileExistsError(f"{found}: found a file, expected none (overwrite replaces it)")
         draft = folder / DRAFT
         shutil.rmtree(str(draft), ignore_errors=True)  # of a run that was killed
         try:
@@ -142,9 +138,8 @@ def _write_files(folder, jobs, seed, photographs, recipe, workers, progress):
     rows, total = [], sum(count for _, _, _, count, _ in jobs)
     with contextlib.ExitStack() as stack, mapper(workers) as run:
         for input_name, gt_name, split, count, first in jobs:
-            inputs, truths = (
-                stack.enter_context(atomic_file(folder / name)) for name in (input_name, gt_name)
-            )
+            inputs = stack.enter_context(atomic_file(folder / input_name))
+            truths = stack.enter_context(atomic_file(folder / gt_name))
             tasks = ((split, seed, first + i, photographs[split], recipe) for i in range(count))
             for noisy, gt, truth in run(pair_task, tasks):
                 inputs.write(noisy.astype("<u2").tobytes())

@@ -97,8 +97,7 @@ def find_photographs(split, recipe, folder=None):
         place = folder or "the bundled photographs"
         raise ValueError(
             f"{place}: found no usable photograph of the split {split!r}, to which a checksum "
-            "sends one of ten (train: eight); expected at least one JPEG, PNG, TIFF, BMP or WebP: "
-            "add photographs, or choose another train split or test split"
+            "sends one of ten (train: eight): add some, or choose another train split or test split"
         )
     return photographs
 

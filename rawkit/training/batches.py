@@ -12,6 +12,9 @@ from ..bayer import SCALE, crop_bayer
 from ..noise import estimate_blind
 from ..synth import MIXED, expose, plane_noise, random_sensor, vary_sensor
 
+# shares of the crops that are exposed so that some of their pixels clip, and so that little
+# stands out of the noise in the dark; the others by one stop more or less, normal
+BRIGHT_SHARE, DARK_SHARE = 0.2, 0.08
 CLIPPED = (0.02, 0.7)  # share of the pixels beyond the white level, log-uniform
 DARK = (0.3, 5.0)  # mean light over the deviation of the noise in the dark, log-uniform
 LEAST_LIGHT = 0.01  # of white; darker crops are not brightened further
@@ -108,11 +111,6 @@ class SyntheticBatches:
         Of `rawkit.synth.clean_patches`; a memory map stays on disk.
     batch_size, crop : int
     seed : int
-    exposure : float
-        Standard deviation of a random factor on the brightness, in stops.
-    bright_share, dark_share : float
-        Shares of the crops, in 0-1, that are exposed otherwise: so that some of their pixels
-        clip (`CLIPPED`), and so that little stands out of the noise in the dark (`DARK`).
     recipes : sequence of rawkit.synth.Recipe
         Scene i gets a sensor of `recipes[i % len(recipes)]`.
     vary : bool
@@ -140,9 +138,6 @@ class SyntheticBatches:
         batch_size=16,
         crop=96,
         seed=1,
-        exposure=1.0,
-        bright_share=0.2,
-        dark_share=0.08,
         recipes=(MIXED,),
         vary=False,
         line_error=0.15,
@@ -185,23 +180,10 @@ class SyntheticBatches:
         sensor = random_sensor(rng, recipes[index % len(recipes)])
         if self.settings["vary"]:
             sensor, offset = vary_sensor(sensor, rng)
-        crop = crop * np.float32(self._exposure(crop, sensor, rng))
+        crop = crop * np.float32(_exposure(crop, sensor, rng))
         slope, intercept = _rough_line(sensor, crop, rng, self.settings["line_error"])
         noisy, gt = (frame + np.uint16(offset) for frame in expose(crop, sensor, rng))
         return noisy, gt, (slope, intercept - slope * offset)
-
-    def _exposure(self, crop, sensor, rng):
-        """The factor on the light of a crop."""
-        kind, bright = rng.random(), self.settings["bright_share"]
-        if kind < bright:
-            share = np.exp(rng.uniform(*np.log(CLIPPED)))
-            return 1 / max(float(np.quantile(crop, 1 - share)), LEAST_LIGHT)
-        if kind < bright + self.settings["dark_share"]:
-            deviation = float(np.mean(plane_noise(sensor)[1])) ** 0.5
-            light = np.exp(rng.uniform(*np.log(DARK))) * deviation
-            span = sensor.white_level - sensor.black_level
-            return min(light / span / max(float(crop.mean()), LEAST_LIGHT), 1.0)
-        return 2 ** (self.settings["exposure"] * rng.standard_normal())
 
     def state(self):
         """Where the random sequence stands, as JSON can hold it."""
@@ -210,6 +192,20 @@ class SyntheticBatches:
     def restore(self, state):
         """Go back to a `state`."""
         self._step = int(state)
+
+
+def _exposure(crop, sensor, rng):
+    """The factor on the light of a crop."""
+    kind = rng.random()
+    if kind < BRIGHT_SHARE:
+        share = np.exp(rng.uniform(*np.log(CLIPPED)))
+        return 1 / max(float(np.quantile(crop, 1 - share)), LEAST_LIGHT)
+    if kind < BRIGHT_SHARE + DARK_SHARE:
+        deviation = float(np.mean(plane_noise(sensor)[1])) ** 0.5
+        light = np.exp(rng.uniform(*np.log(DARK))) * deviation
+        span = sensor.white_level - sensor.black_level
+        return min(light / span / max(float(crop.mean()), LEAST_LIGHT), 1.0)
+    return 2 ** rng.standard_normal()
 
 
 def _rough_line(sensor, crop, rng, error):
@@ -228,6 +224,4 @@ def _rough_line(sensor, crop, rng, error):
 def check_crop(crop, side, low=48):
     """Raise ValueError unless such crops fit into scenes: even, with room to be mirrored."""
     if crop % 2 or not low <= crop <= side - 2:
-        raise ValueError(
-            f"crop: found {crop!r}, expected an even number of {low} to {side - 2} pixels"
-        )
+        raise ValueError(f"crop: found {crop!r}, expected an even number, {low} to {side - 2}")

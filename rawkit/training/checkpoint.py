@@ -65,9 +65,7 @@ class Checkpoint:
             return self._put_aside(path, "damaged", error)
         settings = meta.get("settings")
         if not isinstance(settings, dict) or np.ndim(arrays.get("losses")) != 1:
-            raise ValueError(
-                f"{show_path(path)}: found a file of another kind, expected a checkpoint or no file"
-            )
+            raise ValueError(f"{show_path(path)}: found a file of another kind, not a checkpoint")
         if settings == self._settings:
             return arrays, meta
         names = sorted(set(settings) | set(self._settings))

@@ -90,20 +90,14 @@ def _inside(thing):
     if isinstance(thing, types.CodeType):
         return [thing.co_code, thing.co_names, thing.co_consts]
     if isinstance(thing, types.FunctionType):
-        around = {
-            name: thing.__globals__[name]
-            for name in _global_names(thing.__code__)
-            if name in thing.__globals__
-        }
+        space, names = thing.__globals__, _global_names(thing.__code__)
+        around = {name: space[name] for name in names if name in space}
         cells = [cell.cell_contents for cell in thing.__closure__ or ()]
         return [thing.__code__, thing.__defaults__, thing.__kwdefaults__, cells, around]
     if isinstance(thing, type):  # its other members with __ say where it was written
-        members = {
-            name: value
-            for name, value in vars(thing).items()
-            if isinstance(value, types.FunctionType) or not name.startswith("__")
-        }
-        return [thing.__bases__, members]
+        functions, members = types.FunctionType, vars(thing).items()
+        own = {k: v for k, v in members if isinstance(v, functions) or not k.startswith("__")}
+        return [thing.__bases__, own]
     try:
         parts = thing.__reduce_ex__(2)  # what a copy would be made from
     except TypeError:  # properties, static methods

@@ -155,11 +155,9 @@ class _Run:
         inputs = [megengine.Tensor(array) for array in next(self.batches)]
         with self._gradients:
             pred = self.model(*inputs[:-1])
-            if tuple(pred.shape) != tuple(inputs[-1].shape):  # a loss would broadcast them
-                raise ValueError(
-                    f"found an answer of shape {tuple(pred.shape)} from the network, "
-                    f"expected {tuple(inputs[-1].shape)}"
-                )
+            found, expected = tuple(pred.shape), tuple(inputs[-1].shape)
+            if found != expected:  # a loss would broadcast them
+                raise ValueError(f"found an answer of shape {found}, expected {expected}")
             value = loss(pred, inputs[-1])
             self._gradients.backward(value)
         self.optimizer.step(learning_rate)
@@ -195,10 +193,8 @@ class _Run:
             if found is not None:
                 self._take_over(*found, steps)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ValueError(
-                f"{show_path(checkpoint.path)}: found a damaged state ({error!r}), expected one "
-                "of this run; remove it to start anew"
-            ) from None
+            path = show_path(checkpoint.path)
+            raise ValueError(f"{path}: found a damaged state ({error!r}): remove it") from None
 
     def _take_over(self, arrays, meta, steps):
         losses = arrays.pop("losses")

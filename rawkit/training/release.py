@@ -142,11 +142,10 @@ def pretrain(
 
 
 def _check(steps, scenes, crop, learning_rate):
-    for name, value in (("steps", steps), ("scenes", scenes)):
-        if value < 1:
-            raise ValueError(f"{name}: found {value!r}, expected at least 1")
-    if learning_rate is not None and not 0 < learning_rate < float("inf"):
-        raise ValueError(f"learning_rate: found {learning_rate!r}, expected more than 0")
+    numbers = {"steps": steps, "scenes": scenes, "learning_rate": learning_rate}
+    for name, value in numbers.items():
+        if value is not None and not 0 < value < float("inf"):
+            raise ValueError(f"{name}: found {value!r}, expected more than 0")
     check_crop(crop, PATCH_SIZE)
 
 
@@ -174,10 +173,8 @@ def pretrain_release(folder, scenes=2400):
     """
     path, history = None, None
     for number, stage in enumerate(RELEASE, start=1):
-        place = Path(folder) / f"stage_{number}"
-        path, history = pretrain(
-            "BlindUNet", place, scenes=scenes, start=path, data=folder, **stage
-        )
+        options = dict(stage, scenes=scenes, start=path, data=folder)
+        path, history = pretrain("BlindUNet", Path(folder) / f"stage_{number}", **options)
     return path, history
 
 
@@ -218,9 +215,7 @@ def _scenes(folder, count):
         if scenes.shape != shape or scenes.dtype != np.float32:
             raise ValueError(f"shape {scenes.shape}, {scenes.dtype}")
     except (ValueError, OSError, EOFError) as error:
-        raise ValueError(
-            f"{path}: found no scenes ({error}), expected {shape}; remove it to have them made anew"
-        ) from None
+        raise ValueError(f"{path}: found no scenes ({error}): remove it") from None
     return scenes
 
 

@@ -58,35 +58,38 @@ class Explorer(ipywidgets.VBox):
         self.noise = noise and functools.lru_cache(None)(lambda i: float(noise(noisy[i])))
         self.denoised = functools.lru_cache(KEPT)(self._denoise)
         self.ranks = functools.lru_cache(None)(self._rank)
+        self.sorts = {FILE_ORDER: int, DARKEST: lambda i: np.mean(noisy[i])}
+        if errors is not None:
+            self.sorts[WORST] = lambda i: -errors[i]
+        if noise:
+            self.sorts[NOISIEST] = lambda i: -self.noise(i)
 
         views = [INPUT] + list(denoisers)
         first = views[1]
-        orders = [FILE_ORDER, DARKEST] + [WORST] * (errors is not None) + [NOISIEST] * bool(noise)
         if gt is not None:
             views += [REFERENCE] + [ERROR_OF + name for name in views]
         views += [REMOVED_BY + name for name in denoisers]
         middle, right = (NOTHING, first) if gt is None else (first, REFERENCE)
-        self.order = ipywidgets.Dropdown(options=orders, description="sort by")
+        self.order = ipywidgets.Dropdown(options=list(self.sorts), description="sort by")
         self.place = ipywidgets.IntSlider(
             start, 0, len(noisy) - 1, description="place", continuous_update=False
         )
         self.left = ipywidgets.Dropdown(options=views, description="left")
-        more = {"options": [NOTHING] + views, "value": middle}
-        self.middle = ipywidgets.Dropdown(description="middle", **more)
+        options = [NOTHING] + views
+        self.middle = ipywidgets.Dropdown(options=options, value=middle, description="middle")
         self.right = ipywidgets.Dropdown(options=views, value=right, description="right")
         stops = [(f"{stop:+d}", stop) for stop in STOPS]
         self.stops = ipywidgets.SelectionSlider(options=stops, value=0, description="exposure")
         self.text = ipywidgets.HTML()
-        names = "order place left middle right stops".split()
-        for name in names:
-            getattr(self, name).observe(lambda change: self._show(), "value")
         rows = [self.order, self.place, self.stops], [self.left, self.middle, self.right]
+        for control in sum(rows, []):
+            control.observe(lambda change: self._show(), "value")
         layout = {"flex_flow": "row wrap"}
-        super().__init__([ipywidgets.HBox(row, layout=layout) for row in rows] + [self.text])
+        self._output = ipywidgets.Output()
+        below = [self.text, self._output]
+        super().__init__([ipywidgets.HBox(row, layout=layout) for row in rows] + below)
         self._make = in_this_thread(self._make_slider)
         self.order.observe(lambda change: setattr(self.place, "value", 0), "value")
-        self._output = ipywidgets.Output()
-        self.children += (self._output,)
         self._show()
 
     def __repr__(self):  # what a page without a kernel shows
@@ -99,13 +102,8 @@ class Explorer(ipywidgets.VBox):
         return int(self.ranks(self.order.value)[self.place.value])
 
     def _rank(self, order):
-        if order == WORST:
-            return np.argsort(-np.asarray(self.errors), kind="stable")
-        if order == NOISIEST:
-            return np.argsort([-self.noise(i) for i in range(len(self.noisy))], kind="stable")
-        if order == DARKEST:
-            return np.argsort([np.mean(patch) for patch in self.noisy], kind="stable")
-        return np.arange(len(self.noisy))
+        keys = [self.sorts[order](i) for i in range(len(self.noisy))]
+        return np.argsort(keys, kind="stable")  # NaN, where nothing is known, comes last
 
     def _denoise(self, name, index):
         noisy = np.asarray(self.noisy[index : index + 1])
@@ -115,11 +113,10 @@ class Explorer(ipywidgets.VBox):
         return check_bayer(pred[0], name)
 
     def _mosaic(self, view, index):
-        if view == INPUT:
-            return check_bayer(self.noisy[index], f"noisy patch {index}")
-        if view == REFERENCE:
-            return check_bayer(self.gt[index], f"gt patch {index}")
-        return self.denoised(view, index)
+        patches = {INPUT: self.noisy, REFERENCE: self.gt}.get(view)
+        if patches is None:
+            return self.denoised(view, index)
+        return check_bayer(patches[index], f"{view}, patch {index}")
 
     def _picture(self, view, index, rendering):
         """One view as (picture, note)."""

@@ -9,7 +9,6 @@ side in a table.
 import base64
 import html
 import io
-import re
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +60,8 @@ class CompareSlider:
         _check_pictures(pictures)
         notes = [""] * len(pictures) if notes is None else list(notes)
         if not len(pictures) == len(labels) == len(notes):
-            raise ValueError(
-                f"found {len(pictures)} pictures, {len(labels)} labels, {len(notes)} notes, "
-                "expected as many of each"
-            )
+            counts = len(pictures), len(labels), len(notes)
+            raise ValueError("found {} pictures, {} labels, {} notes".format(*counts))
         self.labels, self.key = list(labels), key
         height, width = pictures[0].shape[:2]
         self.crop = (0, 0, height, width)
@@ -101,12 +98,6 @@ class CompareSlider:
             f'<div class="rawkit-compare"{data}><style>{_text("slider.css")}</style>\n'
             f"<table>{rows}</table>\n<script>{_text('slider.js')}</script></div>"
         )
-
-    @property
-    def images(self):
-        """The pictures as the reader sees them, decoded from the HTML: uint8 (H, W, 3)."""
-        coded = re.findall('src="data:image/png;base64,([^"]*)"', self._html)
-        return [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in coded]
 
     def _repr_html_(self):
         return self._html
@@ -164,13 +155,9 @@ def _check_pictures(pictures):
     if len(pictures) not in (2, 3):
         raise ValueError(f"found {len(pictures)} pictures, expected 2 or 3 to compare")
     check_shapes(pictures)
-    for i, picture in enumerate(pictures):
-        small = min(picture.shape[:2]) < MIN_SIDE
-        if small or picture.shape[2:] != (3,) or picture.dtype != np.uint8:
-            raise ValueError(
-                f"picture {i}: found shape {picture.shape}, dtype {picture.dtype}, expected "
-                f"(H, W, 3) of at least {MIN_SIDE} pixels, uint8"
-            )
+    for picture in pictures:
+        if picture.shape[2:] != (3,) or picture.dtype != np.uint8:
+            raise ValueError(f"found {picture.shape}, {picture.dtype}, expected (H, W, 3), uint8")
 
 
 def _most_changed(before, after):

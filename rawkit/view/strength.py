@@ -39,13 +39,11 @@ class StrengthSlider(ipywidgets.VBox):
         self.strength = _fraction("strength", 1.0)
         self.size = ipywidgets.ToggleButtons(options=[FIT, PIXELS])
         self.across, self.down = _fraction("left-right", 0.5), _fraction("up-down", 0.5)
-        controls = self.strength, self.size, self.across, self.down
         rows = [self.strength, self.size], [self.across, self.down]
-        super().__init__([ipywidgets.HBox(row) for row in rows])
-        self._output = ipywidgets.Output()
-        for control in controls:
+        for control in sum(rows, []):
             control.observe(lambda change: self._show(), "value")
-        self.children += (self._output,)
+        self._output = ipywidgets.Output()
+        super().__init__([ipywidgets.HBox(row) for row in rows] + [self._output])
         self._show()
 
     def __repr__(self):  # what a page without a kernel shows
@@ -65,12 +63,9 @@ class StrengthSlider(ipywidgets.VBox):
         strength = self.strength.value
         before, after = self._part(self.size.value, self.across.value, self.down.value)
         mixed = before + np.float32(strength) * (after - before)
-        self.slider = CompareSlider(
-            [self.tone(before), self.tone(mixed)],
-            ["as recorded", f"denoised, {100 * strength:.0f} %"],
-            max_bytes=None,
-            key=f"strength-{id(self)}",
-        )
+        pictures = self.tone(before), self.tone(mixed)
+        labels, key = ["as recorded", f"denoised, {100 * strength:.0f} %"], f"strength-{id(self)}"
+        self.slider = CompareSlider(pictures, labels, max_bytes=None, key=key)
         self.slider.put_into(self._output)
 
 

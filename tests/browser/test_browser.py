@@ -20,6 +20,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from slider_pictures import pictures_of
 
 from rawkit import places, write_patches
 from rawkit.cli import pages
@@ -187,7 +188,7 @@ def check_picture(shown, images, edges, lens):
 
 def check_slider(report):
     noisy, pred, gt = patches()
-    images = compare([noisy[0], pred[0], gt[0]]).images
+    images = pictures_of(compare([noisy[0], pred[0], gt[0]]))
     assert report["size"] == [4 * 128, 4 * 128]
     shots = report["images"]
     check_picture(shots["start"], images, (1 / 3, 2 / 3), lens=report["lens"])
@@ -206,7 +207,7 @@ def check_slider(report):
 
 def check_explorer(report):
     noisy, pred, gt = patches()
-    images = compare([noisy[1], pred[1], gt[1]]).images
+    images = pictures_of(compare([noisy[1], pred[1], gt[1]]))
     check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
     assert report["explorerText"].startswith("patch 1 of 3")
 
@@ -283,7 +284,7 @@ def test_the_reports_first_page(index, drive):
     path, (noisy, pred, gt) = index
     found = drive(path.as_uri())
     (i,) = [i for i in range(3) if f"Patch {i} of the test input" in path.read_text()]
-    shown = compare([noisy[i], pred[i], gt[i]], max_bytes=None).images
+    shown = pictures_of(compare([noisy[i], pred[i], gt[i]], max_bytes=None))
     check_picture(found["images"]["start"], shown, (1 / 3, 2 / 3), found["lens"])
     assert found["mouse"] == pytest.approx([1 / 4, 2 / 3], abs=0.003)
 
