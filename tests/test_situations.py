@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
+from notebook_runs import new_notebook
 
 from rawkit import open_patches
 from rawkit.cli import doctor
@@ -112,13 +112,6 @@ def test_locale_umask_and_no_home(tmp_path):
 # -- notebooks
 
 
-def notebook(*sources):
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    made = nbformat.v4.new_notebook(cells=cells)
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    return made
-
-
 FIGURE = """
 import sys
 sys.path.insert(0, "..")
@@ -147,14 +140,14 @@ def test_figures_show_whatever_the_user_has_set(tmp_path, monkeypatch):
         "HOME": NOWHERE,
     }.items():
         monkeypatch.setenv(name, str(value))
-    made = notebook(FIGURE, "print(plt.rcParams['figure.facecolor'])")
+    made = new_notebook(FIGURE, "print(plt.rcParams['figure.facecolor'])")
     assert execute(made, "figure") is None
     assert "image/png" in made.cells[0].outputs[-1].data
     assert made.cells[1].outputs[0].text == "white\n"
 
 
 def test_a_killed_kernel_is_told_in_a_line():
-    made = notebook("print('before')", "import os; os.kill(os.getpid(), 9)", "print('after')")
+    made = new_notebook("print('before')", "import os; os.kill(os.getpid(), 9)", "print('after')")
     assert "killed, perhaps for want of memory" in execute(made, "killed")
     assert made.cells[0].outputs[0].text == "before\n"
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import nbformat
 import numpy as np
 import pytest
+from notebook_runs import new_notebook
 from PIL import Image
 
 from rawkit import places, write_patches
@@ -77,10 +78,7 @@ def patches():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    cells = [nbformat.v4.new_code_cell(text.strip()) for text in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, str(folder / "01_widgets.ipynb"))
+    nbformat.write(new_notebook(*CELLS), str(folder / "01_widgets.ipynb"))
     return folder
 
 
@@ -238,9 +236,7 @@ ipywidgets.VBox([upload, answer])
 
 
 def test_a_photographs_noise_comes_back_and_a_file_goes_up(server, folder, drive, tmp_path):
-    cells = [nbformat.v4.new_code_cell(s) for s in (MAKE_PATCHES + PHOTOGRAPH, UPLOAD, CELLS[-1])]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    notebook = new_notebook(MAKE_PATCHES + PHOTOGRAPH, UPLOAD, CELLS[-1])
     nbformat.write(notebook, str(folder / "photograph.ipynb"))
     sent = tmp_path / "night.dng"
     sent.write_bytes(bytes(range(256)) * 2000)
