@@ -15,6 +15,38 @@ def patches(rng):
     return rng.integers(0, 65536, (3, 256, 256), dtype=np.uint16)
 
 
+@pytest.fixture(scope="session")
+def shipped():
+    """The network that comes with the suite."""
+    from rawkit.nn import SHIPPED, load_model
+
+    return load_model(SHIPPED)[0]
+
+
+@pytest.fixture
+def pairs(rng):
+    """Twenty noisy patches of one value each, and their ground truth."""
+    gt = np.repeat(rng.integers(2000, 40000, (20, 1, 1)), 256, axis=1).repeat(256, axis=2)
+    noisy = gt + rng.normal(0, 800, gt.shape)
+    return np.clip(noisy, 0, 65535).astype(np.uint16), gt.astype(np.uint16)
+
+
+@pytest.fixture
+def fails(capsys):
+    """Run a command that must fail; what is called returns its one line."""
+    from rawkit.cli.main import main
+
+    def run(*words):
+        capsys.readouterr()
+        assert main([str(word) for word in words]) == 2
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err and out == ""
+        (line,) = [line for line in err.splitlines() if line.startswith("rawkit ")]
+        return line
+
+    return run
+
+
 @pytest.fixture
 def auto_path(monkeypatch):
     """The same first weights each time; and what a test chooses ends with it."""

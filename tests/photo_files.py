@@ -6,6 +6,7 @@ import numpy as np
 import tifffile
 
 from rawkit.photo import Metadata, Photo, read_photo
+from rawkit.photo import tags as t
 from rawkit.photo.dng import SRGB_TO_XYZ
 
 NEUTRAL = np.array([0.5, 1.0, 0.625])
@@ -44,6 +45,20 @@ def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fiel
         "notes": (),
     }
     return Photo(**dict(defaults, **fields))
+
+
+def write_tiff(path, mosaic, photometric=t.CFA, *changes, **options):
+    """A plain DNG of another writer's, of phase RGGB; changes: (code, tag), None leaves it out."""
+    tags = {
+        33421: (3, 2, (2, 2)),
+        33422: (1, 4, bytes([0, 1, 1, 2])),
+        t.DNG_VERSION: (1, 4, bytes([1, 4, 0, 0])),
+        t.WHITE: (4, 1, 4000),
+        t.COLOR_MATRIX: (10, 9, (1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1)),
+    }
+    tags.update(dict(changes))
+    entries = [(code,) + tag + (True,) for code, tag in tags.items() if tag]
+    tifffile.imwrite(str(path), mosaic, photometric=photometric, extratags=entries, **options)
 
 
 def lossless_jpeg(mosaic):

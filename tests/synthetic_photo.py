@@ -9,7 +9,7 @@ import numpy as np
 from rawkit.photo import Metadata, Photo, tags
 from rawkit.photo.dng import SRGB_TO_XYZ
 from rawkit.synth import Sensor, expose, plane_noise, scene_rng
-from rawkit.synth.optics import blur, to_mosaic
+from rawkit.synth.optics import blur, camera_colors, to_mosaic
 from rawkit.synth.procedural import procedural_scene
 
 HEIGHT, WIDTH, BORDER = 960, 1280, 7  # pixels; the border is masked, top and left
@@ -18,6 +18,20 @@ SENSOR = Sensor(BITS, BLACK * STEP, (2**BITS - 1) * STEP, 30.0, 90.0, 0.0, np.on
 # how much of each linear sRGB color the made-up camera's red, green and blue see
 FILTERS = np.array([[0.72, 0.24, 0.04], [0.10, 0.78, 0.12], [0.03, 0.22, 0.75]])
 NEUTRAL = np.array([0.52, 1.0, 0.66])  # how it sees a neutral surface
+
+
+def color_mosaic(scene):
+    """A scene through a phone's optics as a clean mosaic, 0-1, as bright as an evening.
+
+    Parameters
+    ----------
+    scene : callable
+        From a random generator and nothing else to linear light, (H, W, 3).
+    """
+    rng = scene_rng("test", 31, 4)
+    light = camera_colors(rng, blur(scene(rng), 0.8))
+    mosaic = to_mosaic(light, 1.7, 1.4)
+    return mosaic * np.float32(0.1 / mosaic.mean())
 
 
 def synthetic_scene():

@@ -9,13 +9,6 @@ from rawkit.training import batches as batches_file
 from rawkit.training.batches import PairBatches, SyntheticBatches
 
 
-@pytest.fixture
-def pairs(rng):
-    gt = np.repeat(rng.integers(2000, 40000, (20, 1, 1)), 256, axis=1).repeat(256, axis=2)
-    noisy = gt + rng.normal(0, 800, gt.shape)
-    return np.clip(noisy, 0, 65535).astype(np.uint16), gt.astype(np.uint16)
-
-
 def test_the_published_order_of_patches(pairs):
     noisy_01, gt_01 = next(PairBatches(*pairs, batch_size=4))
     sequence = random.Random(100)

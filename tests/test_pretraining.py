@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from rawkit.cli.main import main
 from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.nn.weights import load_model
 from rawkit.training import release
@@ -49,26 +48,18 @@ def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
     history, words = meta["start"], []
     while history:
         words, history = words + [history["command"]], history.get("start")
-    assert [" --learning-rate 0.001 --start" in w for w in words] == [
-        False,
-        False,
-        True,
-        True,
-        False,
-    ]
     assert [" --views 2" in w for w in words] == [True, True, False, False, False]
+    rates = [" --learning-rate 0.001 --start" in w for w in words]
+    assert rates == [False, False, True, True, False]
     assert len(list(tmp_path.glob("*/*.npy"))) == 0, "the scenes are shared"
     before = path.read_bytes()
     assert pretrain_release(tmp_path, scenes=3)[0].read_bytes() == before
 
 
-def test_a_training_that_diverges_is_one_line(tmp_path, capsys):
-    words = ["train", "Baseline", "--folder", str(tmp_path), "--scenes", "3", "--steps", "40"]
-    assert main(words + ["--learning-rate", "100"]) == 2
-    line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("rawkit train: step ") and line.endswith(
-        "a lower learning rate may help"
-    )
+def test_a_training_that_diverges_is_one_line(tmp_path, fails):
+    words = ["train", "Baseline", "--folder", tmp_path, "--scenes", 3, "--steps", 40]
+    line = fails(*words, "--learning-rate", 100)
+    assert "rawkit train: step " in line and line.endswith("a lower learning rate may help")
     assert "checkpoint" not in line, "there is none yet"
 
 
@@ -81,11 +72,19 @@ def test_views_are_for_the_networks_that_have_them(tmp_path):
         pretrain("Large", tmp_path)
 
 
-def test_what_cannot_be_is_named(tmp_path, capsys):
-    for rate in ("0", "-1", "nan"):
-        words = ["train", "Baseline", "--folder", str(tmp_path), "--learning-rate", rate]
-        assert main(words) == 2
-        assert "learning_rate: found" in capsys.readouterr().err
-    assert main(["train", "release", "--folder", str(tmp_path), "--steps", "9"]) == 2
-    assert "release: found steps, which its stages fix" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "network, option, value, words",
+    [
+        ("Baseline", "--learning-rate", "0", "learning_rate: found"),
+        ("Baseline", "--learning-rate", "-1", "learning_rate: found"),
+        ("Baseline", "--learning-rate", "nan", "learning_rate: found"),
+        ("Baseline", "--steps", 0, "steps: found 0"),
+        ("Baseline", "--scenes", 0, "scenes: found 0"),
+        ("Baseline", "--crop", 0, "crop: found 0"),
+        ("Baseline", "--crop", 256, "crop: found 256"),
+        ("release", "--steps", 9, "release: found steps, which its stages fix"),
+    ],
+)
+def test_what_cannot_be_is_named(tmp_path, fails, network, option, value, words):
+    assert words in fails("train", network, "--folder", tmp_path, option, value)
     assert list(tmp_path.iterdir()) == []

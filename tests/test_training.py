@@ -14,13 +14,6 @@ from rawkit.training import TrainingDiverged, TrainingStopped, l1_loss, score_lo
 from rawkit.training.batches import PairBatches
 
 
-@pytest.fixture
-def pairs(rng):
-    gt = np.repeat(rng.integers(2000, 40000, (20, 1, 1)), 256, axis=1).repeat(256, axis=2)
-    noisy = gt + rng.normal(0, 800, gt.shape)
-    return np.clip(noisy, 0, 65535).astype(np.uint16), gt.astype(np.uint16)
-
-
 class Killed(BaseException):
     pass
 
