@@ -191,52 +191,38 @@ assert abs(best[0] - dark.mean()) < 0.01 and abs(best[1] - np.median(dark)) < 0.
 }
 
 
-SCORE_02 = "score = score_of_errors(normalized_l1(answers[f'{STEPS} steps'], gt))\n"
+def reaches(score, tolerance, answer="pred"):
+    """The check that an answer to the test input has about that score."""
+    return f"""
+score = score_of_errors(normalized_l1({answer}, gt))
+assert abs(score - {score}) < {tolerance}, score
+"""
+
+
+LAST = "answers[f'{STEPS} steps']"  # of notebook 02
+HALF_WIDTH = ("FINE, COARSE = 32, 48", "FINE, COARSE = 16, 24")
+NO_LIGHT = (
+    ("Conv2d(9, FINE", "Conv2d(8, FINE"),
+    ("F.concat([centered, light, clipped], axis=1)", "F.concat([centered, clipped], axis=1)"),
+)
+ROWS = ["baseline without its faults", "residual output", "loss like the score", "both"]
+BOTH = '    "both": {"network": lambda: Six(as_it_is), "loss": training.score_loss},\n'
+FAULTY = ("crop=CROP, seed=SEED)", "crop=CROP, seed=SEED, index_fault=True)")
 TRAINED = {
-    "02-3": Exercise(
-        "02", "STEPS = 1200", check=SCORE_02 + "assert abs(score - 8.0) < 0.15, score"
-    ),
+    "02-3": Exercise("02", "STEPS = 1200", check=reaches(8.0, 0.15, LAST)),
     "02-4": Exercise(
         "02",
-        edits=(("crop=CROP, seed=SEED)", "crop=CROP, seed=SEED, index_fault=True)"),),
-        check=SCORE_02 + "assert abs(score - 7.39) < 0.15 and losses[-60:].mean() < losses[0] / 4",
+        edits=(FAULTY,),
+        check=reaches(7.39, 0.15, LAST) + "assert losses[-60:].mean() < losses[0] / 4",
     ),
-    "02 as it is": Exercise("02", check=SCORE_02 + "assert abs(score - 7.85) < 0.15, score"),
-    "03-3": Exercise(
-        "03",
-        edits=(("FINE, COARSE = 32, 48", "FINE, COARSE = 16, 24"),),
-        check="""
-assert parameters == 24700
-score = score_of_errors(normalized_l1(pred, gt))
-assert abs(score - 9.13) < 0.1, score
-""",
-    ),
-    "03-4": Exercise(
-        "03",
-        edits=(
-            ("Conv2d(9, FINE", "Conv2d(8, FINE"),
-            (
-                "F.concat([centered, light, clipped], axis=1)",
-                "F.concat([centered, clipped], axis=1)",
-            ),
-        ),
-        check="""
-score = score_of_errors(normalized_l1(pred, gt))
-assert abs(score - 9.33) < 0.1, score
-""",
-    ),
+    "02 as it is": Exercise("02", check=reaches(7.85, 0.15, LAST)),
+    "03-3": Exercise("03", "", (HALF_WIDTH,), reaches(9.13, 0.1) + "assert parameters == 24700"),
+    "03-4": Exercise("03", "", NO_LIGHT, reaches(9.33, 0.1)),
     "04-3": Exercise(
         "04",
-        'STEPS = 1000\nONLY = ["baseline without its faults", "residual output", '
-        '"loss like the score", "both"]',
-        (
-            (
-                "ROWS = {",
-                'ROWS = {\n    "both": {"network": lambda: Six(as_it_is), '
-                '"loss": training.score_loss},',
-            ),
-        ),
-        check="""
+        f"STEPS = 1000\nONLY = {ROWS}",
+        (("    FIRST: {},\n", "    FIRST: {},\n" + BOTH),),
+        """
 gain = mine.set_index("row").score - mine.set_index("row").score[FIRST]
 assert abs(gain["residual output"] - 0.42) < 0.1 and abs(gain["loss like the score"] - 0.17) < 0.1
 assert gain["both"] < gain["residual output"] + gain["loss like the score"] - 0.05, gain

@@ -76,16 +76,12 @@ def test_each_difference_gives_another_name(kind):
     assert names == [describe_run(row=thing)["row"] for thing in DIFFERENT[kind]]
 
 
-def test_a_helper_that_changes_changes_what_calls_it(monkeypatch):
-    before = describe_run(loss=l2)
+def test_of_globals_those_count_that_are_used(monkeypatch):
+    loss, network = describe_run(loss=l2), describe_run(network=Scaled, first=Scaled(1.0))
     monkeypatch.setitem(globals(), "helper", lambda x: abs(x))
-    assert describe_run(loss=l2) != before
-
-
-def test_a_global_named_like_an_attribute_does_not_count(monkeypatch):
-    before = describe_run(network=Scaled, first=Scaled(1.0))
-    monkeypatch.setitem(globals(), "factor", 3)
-    assert describe_run(network=Scaled, first=Scaled(1.0)) == before
+    assert describe_run(loss=l2) != loss
+    monkeypatch.setitem(globals(), "factor", 3)  # named like an attribute
+    assert describe_run(network=Scaled, first=Scaled(1.0)) == network
 
 
 CLASS = """

@@ -16,7 +16,6 @@ import pytest
 from rawkit import places, write_patches
 from rawkit.cli import pages
 from rawkit.cli.index import write_index
-from rawkit.cli.main import main
 from rawkit.cli.pages import run_notebooks
 
 
@@ -107,7 +106,7 @@ def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, notebooks, cap
     assert [path.name for path in pages.find_notebooks(["1"])] == ["01_first.ipynb"]
 
 
-def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, capsys):
+def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, fails):
     notebooks("01_stops", "1 / 0")
     (pages.NOTEBOOKS / "02_damaged.ipynb").write_text('{"cells": [1]')
     (pages.NOTEBOOKS / "03_other.ipynb").write_text('{"cells": [1], "nbformat": 4}')
@@ -116,9 +115,7 @@ def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, capsys
         ("02", "02_damaged.ipynb: found no notebook ("),
         ("03", "03_other.ipynb: found no notebook ("),
     ):
-        assert main(["notebooks", name]) == 2
-        lines = [line for line in capsys.readouterr().err.splitlines() if "rawkit" in line]
-        assert len(lines) == 1 and words in lines[0]
+        assert words in fails("notebooks", name)
     assert "ZeroDivisionError" in (outputs / "report" / "01_stops.html").read_text()
 
 

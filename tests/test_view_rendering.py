@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from rawkit import pack_bayer, unpack_bayer
+from rawkit import pack_bayer
 from rawkit.view import Rendering, demosaic, estimate_rendering, render
 from rawkit.view.rendering import busiest_part
 
 
-def mosaic_of(color, shape=(64, 64)):
-    planes = np.array([color[0], color[1], color[1], color[2]])[:, None, None]
-    return unpack_bayer(np.broadcast_to(planes, (4, shape[0] // 2, shape[1] // 2)))
+def mosaic_of(color):
+    red, green, blue = color
+    return np.tile([[red, green], [green, blue]], (32, 32))
 
 
 def test_demosaic_keeps_measured_pixels_and_gradients():
@@ -34,15 +34,12 @@ def test_light_goes_through_black_level_exposure_and_the_srgb_curve():
     assert shown == [[0] * 3, [0] * 3, [127] * 3, [255] * 3]
 
 
-def test_white_balance_turns_the_typical_block_gray():
+def test_white_balance_turns_the_typical_block_gray_but_no_colored_wall():
     mosaic = mosaic_of((3000, 6000, 4000))
     estimated = estimate_rendering(mosaic)
     assert estimated.white_balance == (2.0, 1.0, 1.5)
     pixel = render(mosaic, estimated)[32, 32].astype(int)
     assert np.ptp(pixel) <= 1
-
-
-def test_a_colored_wall_stays_colored():
     red, green, blue = render(mosaic_of((30000, 3000, 2000)))[32, 32]
     assert red > 150 > 80 > max(green, blue)
 
@@ -66,9 +63,7 @@ def test_greens_of_other_codes_do_not_hide_the_10_bits():
 def test_estimate_barely_feels_noise():
     rng = np.random.RandomState(1)
     clean = np.repeat(np.repeat(rng.uniform(500, 20000, (16, 16)), 16, 0), 16, 1)
-    noisy = np.clip(
-        np.round(clean + rng.standard_normal(clean.shape) * np.sqrt(50 * clean)), 0, None
-    )
+    noisy = np.maximum(clean + rng.standard_normal(clean.shape) * np.sqrt(50 * clean), 0).round()
     a, b = estimate_rendering(clean), estimate_rendering(noisy.astype(np.uint16))
     np.testing.assert_allclose(a.white_balance, b.white_balance, rtol=0.03)
     assert a.exposure == pytest.approx(b.exposure, rel=0.03)
