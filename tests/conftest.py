@@ -1,5 +1,10 @@
 """What several tests share."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -43,6 +48,23 @@ def fails(capsys):
         assert "Traceback" not in err and out == ""
         (line,) = [line for line in err.splitlines() if line.startswith("rawkit ")]
         return line
+
+    return run
+
+
+@pytest.fixture
+def start():
+    """Start Python in a process whose signals are not ignored, as they are under nohup."""
+    from rawkit.places import ROOT
+
+    def run(*words, **variables):
+        return subprocess.Popen(
+            [sys.executable] + [str(word) for word in words],
+            cwd=str(ROOT),
+            env=dict(os.environ, **{name: str(value) for name, value in variables.items()}),
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     return run
 

@@ -93,13 +93,10 @@ def test_half_of_the_lines_are_estimated_from_the_crop_itself(scenes):
 
 
 def test_scenes_of_several_recipes_get_their_own_sensors(scenes, monkeypatch):
-    given = []
-
-    def remember(rng, recipe):
-        given.append(recipe)
-        return Sensor(12, 0.0, 65520.0, 20.0, 15.0, 0.0, np.ones(4), 0.0)
-
-    monkeypatch.setattr(batches_file, "random_sensor", remember)
+    given, draw = [], batches_file.random_sensor
+    monkeypatch.setattr(
+        batches_file, "random_sensor", lambda rng, recipe: given.append(recipe) or draw(rng, recipe)
+    )
     recipes = MIXED, PRESETS["sharp"]
     next(SyntheticBatches(scenes, 16, 64, recipes=recipes, blind_share=0.0))
     assert set(given) == set(recipes)

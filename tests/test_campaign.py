@@ -112,13 +112,12 @@ def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, kind, capsys):
     for value in (1, 2):
         write(path, value)
         versions.append(contents(path))
-    kills = completed = 0
+    completed = 0
     places_to_die = [(os, "replace"), (os, "fsync"), (os, "rename")]
     places_to_die += [(Path, "unlink"), (Path, "rmdir")]
     for count in range(1, 60):
         write(path, 1)
         died = in_child(kill_at, count, places_to_die, write, path, 2)
-        kills += died == -signal.SIGKILL
         found = contents(path)
         if kind == "dataset" and found not in versions:  # killed while it took the old one's place
             completed += 1
@@ -133,7 +132,7 @@ def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, kind, capsys):
             assert found in versions
         if died != -signal.SIGKILL:
             break
-    assert kills
+    assert count > 1
     write(path, 2)
     assert contents(path) == versions[1]
     assert (completed > 8) == (kind == "dataset")
@@ -168,16 +167,12 @@ folder = sys.argv[1]
 noisy, gt = open_patches(folder + "/noisy.bin"), open_patches(folder + "/gt.bin")
 megengine.random.seed(1)
 model = Baseline()
-print("ready", flush=True)
 def tell(step, steps):
     print("step", step, flush=True)
     return 1 - step / steps
-def validate(model):
-    print("validating", flush=True)
-    return 8.5
 history = train(model, PairBatches(noisy, gt, 2, crop=16, views=True, seed=1), 40, 1e-3,
                 schedule=tell, ema_decay=0.9, checkpoint=folder + "/c.safetensors",
-                checkpoint_seconds=0, validate=validate)
+                checkpoint_seconds=0)
 print("saving", flush=True)
 save_model(folder + "/w.safetensors", model)
 print("saved", history.resumed_at, flush=True)
@@ -187,9 +182,8 @@ print("saved", history.resumed_at, flush=True)
 def train_in_child(folder, kill_on=None, delay=0.0):
     """Run the training; kill it that long after a line of its output.  Its lines."""
     command = [sys.executable, "-c", CHILD, str(folder)]
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, cwd=str(places.ROOT), universal_newlines=True
-    )
+    pipe = {"stdout": subprocess.PIPE, "universal_newlines": True}
+    child = subprocess.Popen(command, cwd=str(places.ROOT), **pipe)
     lines = []
     for line in child.stdout:
         lines.append(line.strip())
@@ -209,15 +203,12 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
     train_in_child(tmp_path / "whole")
     expected, _ = load_arrays(tmp_path / "whole" / "w.safetensors")
     points = [f"step {step}" for step in np.sort(rng.integers(1, 40, 18 if LONG else 1))]
-    points += ["validating", "saving"]
-    done, repeated = 0, []
-    for point in points:
+    done = 0
+    for point in points + ["saving"]:
         lines = train_in_child(tmp_path / "killed", point, rng.uniform(0, 0.02))
         steps = [int(line.split()[1]) for line in lines if line.startswith("step ")]
-        if steps:
-            repeated.append(done - steps[0])
-            done = steps[-1]
-    assert max(repeated) <= 1, "with a checkpoint a step, a step is lost"
+        assert done - steps[0] <= 1, "with a checkpoint a step, a step is lost"
+        done = steps[-1]
     lines = train_in_child(tmp_path / "killed")
     assert lines[-1] == "saved 40", "after the last step nothing is trained again"
     found, _ = load_arrays(tmp_path / "killed" / "w.safetensors")
@@ -225,11 +216,11 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
 
 
 def mutate(rng, data):
-    """Flip, cut, fill, insert, repeat or overwrite with telling numbers."""
+    """Flip, cut, fill, repeat or overwrite with telling numbers."""
     data = bytearray(data)
     for _ in range(rng.integers(1, 4)):
         place, length = rng.integers(len(data) + 1), int(2 ** rng.uniform(0, 12))
-        kind = rng.integers(6)
+        kind = rng.integers(5)
         if kind == 0 and data:
             data[place % len(data)] ^= 1 << rng.integers(8)
         elif kind == 1:
@@ -237,8 +228,6 @@ def mutate(rng, data):
         elif kind == 2:
             data[place : place + length] = bytes(len(data[place : place + length]))
         elif kind == 3:
-            data[place:place] = rng.bytes(length)
-        elif kind == 4:
             data[place:place] = data[place : place + length]
         else:
             numbers = [b"\xff" * 8, b"\x00" * 8, b"\xff\xff\xff\x7f", b"9" * 12, b"-1", b'\n,"(']

@@ -44,7 +44,9 @@ def test_score_wonders_at_noisy_ground_truth(capsys, files):
     [
         ("RAWKIT_DATA", "data/photo", "data/photo (RAWKIT_DATA is set): found no such file"),
         ("RAWKIT_PHOTO", "nowhere.NEF", "nowhere.NEF: found no file"),
-        ("RAWKIT_PHOTE", "photo.NEF", "RAWKIT_PHOTE: not known, expected one of"),
+        ("RAWKIT_PHOTE", "photo.NEF", "RAWKIT_PHOTE: not known, expected one of RAWKIT_DATA, "),
+        ("RAWKIT_RUN", "Full", "found 'Full', expected quick or full"),
+        ("RAWKIT_CONV", "fast", "found 'fast', expected one of auto, onednn, native"),
         ("RAWKIT_OUTPUTS", __file__, f"{__file__}: found a folder that cannot be written"),
     ],
 )
@@ -146,8 +148,8 @@ def test_streams_of_any_kind_end_in_a_status_and_a_line(line, expected):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_command_quietly_with_its_status(number, tmp_path):
-    child = start("synth", tmp_path, "--train", 4000)
+def test_a_signal_ends_a_command_quietly_with_its_status(number, tmp_path, start):
+    child = start("-m", "rawkit", "synth", tmp_path, "--train", 4000)
     while not list(tmp_path.glob(".rawkit-*")):
         time.sleep(0.1)
     child.send_signal(number)
@@ -157,26 +159,15 @@ def test_a_signal_ends_a_command_quietly_with_its_status(number, tmp_path):
 
 
 @pytest.mark.parametrize("module, number", [("numpy", 2), ("megengine", 15)])
-def test_a_signal_while_modules_are_imported_is_quiet_too(module, number, files, tmp_path):
+def test_a_signal_while_modules_are_imported_is_quiet_too(module, number, files, start):
     """Also where the module makes an error of its own of it."""
     code = f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\n    os.getpid()\n"
     code += "except KeyboardInterrupt:\n    raise AttributeError\n"
-    (tmp_path / (module + ".py")).write_text(code)
-    child = start("denoise", files / "noisy.bin", files / "out.bin", PYTHONPATH=tmp_path)
+    (files / (module + ".py")).write_text(code)
+    command = "-m", "rawkit", "denoise", files / "noisy.bin", files / "out.bin"
+    child = start(*command, PYTHONPATH=files)
     assert child.communicate()[1] == b""
     assert child.returncode == 128 + number
-
-
-def start(*arguments, **variables):
-    """Start a command in a process whose signals are not ignored, as they are under nohup."""
-    changes = {name: str(value) for name, value in variables.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "rawkit"] + [str(a) for a in arguments],
-        cwd=str(places.ROOT),
-        env=dict(os.environ, **changes),
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
 
 
 def test_a_full_disk_is_told_on_a_line_of_its_own(files, tmp_path):

@@ -45,11 +45,7 @@ def test_the_baseline_computes_what_was_published(rng, output_activation):
     expected = published_forward(get_weights(model), bayer, output_activation)
     found = model(megengine.Tensor(bayer)).numpy()
     np.testing.assert_allclose(found, expected, atol=2e-6)
-    if output_activation:
-        without = published_forward(get_weights(model), bayer, False)
-        negative = without < 0
-        assert negative.any()
-        np.testing.assert_allclose(found[negative], without[negative] / 8, atol=2e-6)
+    assert (expected < 0).any(), "where the activation tells"
 
 
 @pytest.mark.parametrize("views", [1, 2])

@@ -6,8 +6,7 @@ Each frame is denoised, its truth is known, and the law is asked: no local mean 
 import megengine.module as M
 import numpy as np
 import pytest
-from photo_files import make_photo
-from synthetic_photo import color_mosaic
+from photo_files import color_mosaic, make_photo
 
 from rawkit.photo import (
     active_view,
@@ -97,10 +96,8 @@ def test_corners_that_were_brightened_are_denoised_as_well(shipped, scene, read_
     y, x = np.mgrid[-1 : 1 : SIZE * 1j, -1 : 1 : SIZE * 1j]
     away = np.hypot(y, x) / 2**0.5
     gain = 1 + 2.5 * away**2
-    noisy, truth = (
-        (codes - BLACK) * gain + BLACK
-        for codes in shoot((scene / gain).astype(np.float32), read_noise=read_noise)
-    )
+    shaded = shoot(np.float32(scene / gain), read_noise=read_noise)
+    noisy, truth = ((codes - BLACK) * gain + BLACK for codes in shaded)
     found = denoised(noisy, shipped)
     assert errors(noisy, truth, found, away > 0.85).max() < 0.45
     assert errors(noisy, truth, found).max() < 0.6
@@ -118,6 +115,7 @@ def test_a_third_from_one_shot_beside_a_mean_of_eight(shipped, scene):
 
 
 WHITES = {
+    "as the file says": WHITE,
     "far too high": 13200,
     "higher still": 11177,
     "each channel its own": np.tile([[16300, 15700], [15700, 16300]], (SIZE // 2, SIZE // 2)),
@@ -126,7 +124,7 @@ WHITES = {
 
 
 @pytest.mark.parametrize("kind", WHITES)
-def test_white_levels_that_are_wrong_in_the_file(shipped, scene, kind):
+def test_what_is_blown_out_stays_so_and_white_may_be_wrong_in_the_file(shipped, scene, kind):
     noisy, truth = (np.minimum(codes, WHITES[kind]) for codes in shoot(scene * np.float32(5)))
     clip = find_clip(frame(noisy))
     levels = 15300 if kind == "each pixel its own" else WHITES[kind]
@@ -147,9 +145,8 @@ def test_white_levels_that_are_wrong_in_the_file(shipped, scene, kind):
 @pytest.mark.parametrize("light", [1.0, 4.0])
 @pytest.mark.parametrize("electrons", [60e3, 150e3, 400e3])
 def test_clean_frames_get_no_worse(shipped, scene, electrons, light):
-    noisy, truth = shoot(
-        scene * np.float32(light), shot_noise=(65535 - BLACK * 4) / electrons, read_noise=8.0
-    )
+    slope = (65535 - BLACK * 4) / electrons
+    noisy, truth = shoot(scene * np.float32(light), shot_noise=slope, read_noise=8.0)
     dim = truth < 0.9 * WHITE
     assert errors(noisy, truth, denoised(noisy, shipped), dim).max() <= 1
 

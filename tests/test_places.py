@@ -11,11 +11,8 @@ from rawkit import find_dataset, is_full_run, outputs_folder, places, write_patc
 
 def test_the_dataset_is_found_and_the_reason_told(tmp_path, monkeypatch, patches):
     monkeypatch.setattr(places, "MEGSTUDIO", tmp_path / "megstudio")
-    assert find_dataset() == (
-        places.ROOT / "data",
-        "RAWKIT_DATA is not set: the tiny synthetic set",
-    )
-
+    embedded = places.ROOT / "data"
+    assert find_dataset() == (embedded, "RAWKIT_DATA is not set: the tiny synthetic set")
     platform = tmp_path / "megstudio" / "dataset" / "burst_raw"
     write_patches(platform / places.TEST_INPUT, patches)
     assert find_dataset().folder == platform
@@ -25,7 +22,7 @@ def test_the_dataset_is_found_and_the_reason_told(tmp_path, monkeypatch, patches
     assert find_dataset() == (tmp_path / "mine", "RAWKIT_DATA is set")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAWKIT_DATA", "data")
-    assert find_dataset().folder == places.ROOT / "data", "relative ones count from the checkout"
+    assert find_dataset().folder == embedded, "relative ones count from the checkout"
 
 
 def test_a_dataset_folder_without_data_is_named(monkeypatch, tmp_path):

@@ -14,8 +14,8 @@ def test_what_is_saved_is_loaded_by_us_and_by_others(tmp_path):
     arrays = {"a": np.ones((2, 3), np.float32), "b/c": np.array(4), "d": np.zeros(0)}
     arrays["turned"] = np.arange(6.0).reshape(2, 3).T
     path = tmp_path / "a.safetensors"
-    save_arrays(path, arrays, {"steps": 3})
-    found, meta = load_arrays(path)
+    save_arrays(str(path), arrays, {"steps": 3})
+    found, meta = load_arrays(str(path))
     assert meta == {"steps": 3} and sorted(found) == sorted(arrays)
     with safe_open(str(path), "np") as file:  # as any program may that reads safetensors
         assert json.loads(file.metadata()["meta"])["steps"] == 3

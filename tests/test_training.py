@@ -77,7 +77,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, pairs, ema_
     path, options = tmp_path / "c.state", {"ema_decay": ema_decay, "clip_norm": 1.0}
     expected = whole(pairs, **options)
     killed(path, pairs, **options)
-    found = whole(pairs, checkpoint=path, **options)
+    found = whole(pairs, checkpoint=str(path), **options)
     assert (expected[0].resumed_at, found[0].resumed_at) == (0, 5)
     assert same(found, expected), "bit for bit"
     again = whole(pairs, checkpoint=path, **options)
@@ -253,7 +253,7 @@ def test_validation_sees_averaged_weights_and_leaves_training_alone(pairs):
 
 def test_the_log_holds_the_curve(tmp_path, pairs):
     history = train(new_model(), small_batches(pairs), 3, validate=lambda model: 8.5)
-    write_log(tmp_path / "log.csv", history)
+    write_log(str(tmp_path / "log.csv"), history)
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[0] == "step,loss,score" and len(lines) == 4
     assert lines[3] == f"3,{history.losses[2]:.8g},8.50000"

@@ -1,5 +1,7 @@
 """Rendering of raw: what is measured stays, and all images get the same treatment."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -74,19 +76,16 @@ def test_black_image_renders_black():
     assert render(np.zeros((64, 64), np.uint16)).max() == 0
 
 
-@pytest.mark.parametrize(
-    "bayer, words",
-    [
-        (np.zeros((2, 4, 4)), r"\(2, 4, 4\).*expected one mosaic"),
-        (np.zeros((3, 4)), r"\(3, 4\).*even"),
-        (np.full((4, 4), np.nan), r"\(4, 4\).*16 NaN"),
-        (np.full((4, 4), 0.5), r"\(4, 4\).*0-1.*DN"),
-        (np.full((4, 4), "x"), r"\(4, 4\).*real numbers"),
-    ],
-)
-def test_bad_input_is_named(bayer, words):
-    with pytest.raises(ValueError, match=words):
-        render(bayer)
+def test_bad_input_is_named():
+    for shape, value, words in (
+        ((2, 4, 4), 0, "expected one mosaic"),
+        ((3, 4), 0, "even"),
+        ((4, 4), np.nan, "16 NaN"),
+        ((4, 4), 0.5, "0-1.*DN"),
+        ((4, 4), "x", "real numbers"),
+    ):
+        with pytest.raises(ValueError, match=f"{re.escape(str(shape))}.*{words}"):
+            render(np.full(shape, value))
 
 
 def test_the_busiest_part_is_texture_and_not_one_hard_edge():

@@ -61,7 +61,7 @@ def bayer(rng):
 
 
 def test_weights_survive_the_way_to_disk(tmp_path, bayer):
-    path, baseline = tmp_path / "w.safetensors", Baseline(output_activation=True)
+    path, baseline = str(tmp_path / "w.safetensors"), Baseline(output_activation=True)
     digest = save_model(path, baseline, steps=3)
     model, meta = load_model(path)
     assert digest == sha256(path) and model.config == {"output_activation": True}
@@ -88,7 +88,7 @@ def test_a_plain_module_trains_and_comes_back_by_its_code(code, tmp_path, bayer,
     model, path = import_network(code, "Mine")(), tmp_path / "mine.safetensors"
     train(model, PairBatches(*pairs, batch_size=2, crop=16), 2)
     assert get_weights(model)["norm.running_mean"].any(), "buffers count as weights"
-    save_model(path, model, definition=code, steps=2)
+    save_model(path, model, definition=str(code), steps=2)
     again, meta = load_model(str(path), run_code=True)
     assert type(again) is not type(model) and meta["definition"]["file"] == "mine.py"
     np.testing.assert_array_equal(predict(again, bayer), predict(model, bayer))

@@ -5,11 +5,12 @@ mosaic begins with green and has a masked border of odd width.
 """
 
 import numpy as np
+from photo_files import make_photo
 
-from rawkit.photo import Metadata, Photo, tags
+from rawkit.photo import tags
 from rawkit.photo.dng import SRGB_TO_XYZ
 from rawkit.synth import Sensor, expose, plane_noise, scene_rng
-from rawkit.synth.optics import blur, camera_colors, to_mosaic
+from rawkit.synth.optics import blur, to_mosaic
 from rawkit.synth.procedural import procedural_scene
 
 HEIGHT, WIDTH, BORDER = 960, 1280, 7  # pixels; the border is masked, top and left
@@ -18,20 +19,6 @@ SENSOR = Sensor(BITS, BLACK * STEP, (2**BITS - 1) * STEP, 30.0, 90.0, 0.0, np.on
 # how much of each linear sRGB color the made-up camera's red, green and blue see
 FILTERS = np.array([[0.72, 0.24, 0.04], [0.10, 0.78, 0.12], [0.03, 0.22, 0.75]])
 NEUTRAL = np.array([0.52, 1.0, 0.66])  # how it sees a neutral surface
-
-
-def color_mosaic(scene):
-    """A scene through a phone's optics as a clean mosaic, 0-1, as bright as an evening.
-
-    Parameters
-    ----------
-    scene : callable
-        From a random generator and nothing else to linear light, (H, W, 3).
-    """
-    rng = scene_rng("test", 31, 4)
-    light = camera_colors(rng, blur(scene(rng), 0.8))
-    mosaic = to_mosaic(light, 1.7, 1.4)
-    return mosaic * np.float32(0.1 / mosaic.mean())
 
 
 def synthetic_scene():
@@ -74,25 +61,8 @@ def make_synthetic():
     span = (white - BLACK) * STEP
     profile = np.array([[slope / span, read / span**2]])
     matrix = (FILTERS.T * NEUTRAL).T @ np.linalg.inv(SRGB_TO_XYZ)
-    return Photo(
-        mosaic=np.ascontiguousarray(mosaic),
-        active=(BORDER, BORDER, BORDER + HEIGHT, BORDER + WIDTH),
-        phase="GRBG",
-        black_level=np.full((2, 2), float(BLACK)),
-        black_deltas=(np.zeros(HEIGHT), np.zeros(WIDTH)),
-        white_level=float(white),
-        bits=BITS,
-        white_balance=NEUTRAL,
-        color_matrix=matrix,
-        orientation=1,
-        make="rawkit",
-        model="made-up camera",
-        metadata=Metadata(
-            {"Exif.Image.Make": "rawkit", "Exif.Photo.ISOSpeedRatings": "6400"}, {}, ""
-        ),
-        tags={
-            tags.NOISE_PROFILE: (12, 2, tuple(profile.ravel())),
-        },
-        noise_profile=profile,
-        notes=(),
-    ), gt
+    active = BORDER, BORDER, BORDER + HEIGHT, BORDER + WIDTH
+    fields = {"white_balance": NEUTRAL, "color_matrix": matrix, "noise_profile": profile}
+    fields["tags"] = {tags.NOISE_PROFILE: (12, 2, tuple(profile.ravel()))}
+    mosaic = np.ascontiguousarray(mosaic)
+    return make_photo(mosaic, "GRBG", active, BLACK, white, **fields), gt
