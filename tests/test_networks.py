@@ -145,11 +145,6 @@ def test_one_photon_in_the_dark_is_no_hot_pixel():
     np.testing.assert_array_equal(calm.numpy(), packed)
 
 
-def test_a_mosaic_too_small_to_estimate_is_named():
-    with pytest.raises(ValueError, match="48 x 48"):
-        predict(BlindUNet(2), np.zeros((1, 46, 64)))
-
-
 def test_the_unet_treats_each_image_alone(rng):
     model = busy(2, rng)
     bayer = ramp(rng, (3, 64, 128)) * [[[1]], [[0.3]], [[1.5]]]

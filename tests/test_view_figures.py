@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from rawkit import normalized_l1
-from rawkit.view import (
-    estimate_rendering,
-    log_ticks,
-    paint_error,
-    paint_residual,
-    plot_comparison,
-    render,
-    use_style,
-)
+from rawkit import normalized_l1, view
+from rawkit.view import estimate_rendering, paint_error, paint_residual, plot_comparison, render
 
 
 @pytest.fixture
@@ -103,7 +95,7 @@ def test_without_reference_it_shows_what_was_removed(scene):
 
 
 def test_style_makes_plots_that_can_be_read_on_a_telephone():
-    use_style()
+    view.use_style()
     figure, axes = plt.subplots()
     axes.set(title="x", xlabel="x")
     figure.canvas.draw()
@@ -115,7 +107,7 @@ def test_style_makes_plots_that_can_be_read_on_a_telephone():
 def test_logarithmic_axes_get_plain_numbers():
     figure, axes = plt.subplots()
     axes.set(xscale="log", xlim=(150, 6000), ylim=(0, 1))
-    log_ticks(axes)
+    view.log_ticks(axes)
     figure.canvas.draw()
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert {"200", "500", "1000", "2000", "5000"} <= set(labels)

@@ -1,7 +1,7 @@
 """The compare slider and the explorer in real front ends: JupyterLab 4, Notebook 7, plain HTML.
 
 Needs Chromium and `npm install` in this folder; skipped without them unless
-RAWKIT_BROWSER=required.  Screenshots of a failing test stay in outputs/browser/.
+RAWKIT_BROWSER=required.  Screenshots stay in pytest's folder for temporary files.
 """
 
 import contextlib
@@ -139,11 +139,10 @@ def jupyter_server(folder, environment):
 
 
 @pytest.fixture
-def drive(request):
-    """Run drive.js; keep the screenshots only if the test fails."""
-    out = ROOT / "outputs" / "browser" / request.node.name
-    shutil.rmtree(str(out), ignore_errors=True)
-    out.mkdir(parents=True)
+def drive(tmp_path):
+    """Run drive.js; the screenshots stay where pytest keeps the folders of its last runs."""
+    out = tmp_path / "screenshots"
+    out.mkdir()
 
     def run(url, **options):
         job = dict(options, url=url, chromium=CHROMIUM, out=str(out))
@@ -160,10 +159,7 @@ def drive(request):
         }
         return report
 
-    failed = request.session.testsfailed
-    yield run
-    if request.session.testsfailed == failed:
-        shutil.rmtree(str(out))
+    return run
 
 
 def check_picture(shown, images, edges, lens):
@@ -205,18 +201,14 @@ def check_slider(report):
     assert report["others"][0] == pytest.approx([1 / 2], abs=0.003)
 
 
-def check_explorer(report):
-    noisy, pred, gt = patches()
-    images = compare([noisy[1], pred[1], gt[1]]).images
-    check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
-    assert report["explorerText"].startswith("patch 1 of 3")
-
-
 @pytest.mark.parametrize("front_end", ["lab/tree", "notebooks"], ids=["lab", "notebook"])
 def test_widgets_live(server, drive, front_end):
     report = drive(f"{server}/{front_end}/01_widgets.ipynb?token={TOKEN}", run=True, explorer=True)
     check_slider(report)
-    check_explorer(report)
+    noisy, pred, gt = patches()
+    images = compare([noisy[1], pred[1], gt[1]]).images
+    check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
+    assert report["explorerText"].startswith("patch 1 of 3")
 
 
 PHOTOGRAPH = """
