@@ -62,6 +62,24 @@ def assert_close(found, expected):
         assert difference(found[name], expected[name]) < TOLERANCE, name
 
 
+def random(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def as_modules(x, net):
+    """Layer by layer, where `fused` computes a network as one step."""
+    return net(x)
+
+
+def assert_native_agrees(net, x, dy, run=fused):
+    """oneDNN's gradients, as one step and layer by layer, are those of MegEngine."""
+    use("native")
+    expected = gradients(net, x, dy, run)
+    use("onednn")
+    for run in (fused, as_modules):
+        assert_close(gradients(net, x, dy, run), expected)
+
+
 def in_float64(large, small, w, node):
     """A convolution's three products, one kernel element at a time.
 

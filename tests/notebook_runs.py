@@ -11,6 +11,13 @@ from rawkit.cli.pages import NOTEBOOKS, execute
 from rawkit.nn import import_network
 
 
+def new_notebook(*sources):
+    """A notebook of these code cells."""
+    made = nbformat.v4.new_notebook(cells=[new_code_cell(text.strip()) for text in sources])
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    return made
+
+
 def run(name, changes="", first=""):
     """Execute a notebook, `first` before everything; return its error line and what it printed."""
     error, texts = run_in_turn(name, [({}, changes)], first)

@@ -1,4 +1,4 @@
-"""Raw files for the tests, made by hand: what a camera might write."""
+"""Frames and raw files for the tests, made by hand: what a camera might write."""
 
 import struct
 
@@ -6,7 +6,10 @@ import numpy as np
 import tifffile
 
 from rawkit.photo import Metadata, Photo, read_photo
+from rawkit.photo import tags as t
 from rawkit.photo.dng import SRGB_TO_XYZ
+from rawkit.synth import scene_rng
+from rawkit.synth.optics import blur, camera_colors, to_mosaic
 
 NEUTRAL = np.array([0.5, 1.0, 0.625])
 MATRIX = NEUTRAL[:, None] * np.linalg.inv(SRGB_TO_XYZ)  # a camera that sees sRGB
@@ -44,6 +47,34 @@ def make_photo(mosaic, phase="RGGB", active=None, black=512, white=16383, **fiel
         "notes": (),
     }
     return Photo(**dict(defaults, **fields))
+
+
+def color_mosaic(scene):
+    """A scene through a phone's optics as a clean mosaic, 0-1, as bright as an evening.
+
+    Parameters
+    ----------
+    scene : callable
+        From a random generator and nothing else to linear light, (H, W, 3).
+    """
+    rng = scene_rng("test", 31, 4)
+    light = camera_colors(rng, blur(scene(rng), 0.8))
+    mosaic = to_mosaic(light, 1.7, 1.4)
+    return mosaic * np.float32(0.1 / mosaic.mean())
+
+
+def write_tiff(path, mosaic, photometric=t.CFA, *changes, **options):
+    """A plain DNG of another writer's, of phase RGGB; changes: (code, tag), None leaves it out."""
+    tags = {
+        33421: (3, 2, (2, 2)),
+        33422: (1, 4, bytes([0, 1, 1, 2])),
+        t.DNG_VERSION: (1, 4, bytes([1, 4, 0, 0])),
+        t.WHITE: (4, 1, 4000),
+        t.COLOR_MATRIX: (10, 9, (1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1)),
+    }
+    tags.update(dict(changes))
+    entries = [(code,) + tag + (True,) for code, tag in tags.items() if tag]
+    tifffile.imwrite(str(path), mosaic, photometric=photometric, extratags=entries, **options)
 
 
 def lossless_jpeg(mosaic):

@@ -9,13 +9,6 @@ from rawkit.training import batches as batches_file
 from rawkit.training.batches import PairBatches, SyntheticBatches
 
 
-@pytest.fixture
-def pairs(rng):
-    gt = np.repeat(rng.integers(2000, 40000, (20, 1, 1)), 256, axis=1).repeat(256, axis=2)
-    noisy = gt + rng.normal(0, 800, gt.shape)
-    return np.clip(noisy, 0, 65535).astype(np.uint16), gt.astype(np.uint16)
-
-
 def test_the_published_order_of_patches(pairs):
     noisy_01, gt_01 = next(PairBatches(*pairs, batch_size=4))
     sequence = random.Random(100)
@@ -100,13 +93,10 @@ def test_half_of_the_lines_are_estimated_from_the_crop_itself(scenes):
 
 
 def test_scenes_of_several_recipes_get_their_own_sensors(scenes, monkeypatch):
-    given = []
-
-    def remember(rng, recipe):
-        given.append(recipe)
-        return Sensor(12, 0.0, 65520.0, 20.0, 15.0, 0.0, np.ones(4), 0.0)
-
-    monkeypatch.setattr(batches_file, "random_sensor", remember)
+    given, draw = [], batches_file.random_sensor
+    monkeypatch.setattr(
+        batches_file, "random_sensor", lambda rng, recipe: given.append(recipe) or draw(rng, recipe)
+    )
     recipes = MIXED, PRESETS["sharp"]
     next(SyntheticBatches(scenes, 16, 64, recipes=recipes, blind_share=0.0))
     assert set(given) == set(recipes)

@@ -1,6 +1,6 @@
 """Nothing lost: kills, full disks and damaged files, for real.
 
-The suite runs a short form.  The long one prints its figures:
+The suite runs a short form.  The long one:
 
     RAWKIT_CAMPAIGN=long .venv/bin/python -m pytest -s -m "slow or not slow" tests/test_campaign.py
 """
@@ -81,14 +81,9 @@ def in_child(function, *arguments):
         os.write(write, text.encode()[:4000])
         os._exit(0)
     os.close(write)
-    return child, read
-
-
-def finish(child):
-    number, read = child
     with open(read, "rb") as file:
         text = file.read().decode()
-    status = os.waitpid(number, 0)[1]
+    status = os.waitpid(child, 0)[1]
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else text
 
 
@@ -117,13 +112,12 @@ def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, kind, capsys):
     for value in (1, 2):
         write(path, value)
         versions.append(contents(path))
-    kills = completed = 0
+    completed = 0
     places_to_die = [(os, "replace"), (os, "fsync"), (os, "rename")]
     places_to_die += [(Path, "unlink"), (Path, "rmdir")]
     for count in range(1, 60):
         write(path, 1)
-        died = finish(in_child(kill_at, count, places_to_die, write, path, 2))
-        kills += died == -signal.SIGKILL
+        died = in_child(kill_at, count, places_to_die, write, path, 2)
         found = contents(path)
         if kind == "dataset" and found not in versions:  # killed while it took the old one's place
             completed += 1
@@ -138,11 +132,10 @@ def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, kind, capsys):
             assert found in versions
         if died != -signal.SIGKILL:
             break
-    assert kills
+    assert count > 1
     write(path, 2)
     assert contents(path) == versions[1]
     assert (completed > 8) == (kind == "dataset")
-    print(f"{kind}: {kills} kills, {completed} completed by the next start, nothing half written")
 
 
 def full_disk(size, run, *arguments):
@@ -157,7 +150,7 @@ def test_a_full_disk_is_named_and_the_old_file_survives(tmp_path, kind):
         write(path, 1)
     before = contents(path)
     for size in np.linspace(0, 130000, 30 if LONG else 4, dtype=int):
-        said = finish(in_child(full_disk, size, write, path, 2))
+        said = in_child(full_disk, size, write, path, 2)
         assert "place" in said and "room for it on the disk" in said
         assert contents(path) == before
     assert not list(tmp_path.rglob(".rawkit-*"))
@@ -174,16 +167,12 @@ folder = sys.argv[1]
 noisy, gt = open_patches(folder + "/noisy.bin"), open_patches(folder + "/gt.bin")
 megengine.random.seed(1)
 model = Baseline()
-print("ready", flush=True)
 def tell(step, steps):
     print("step", step, flush=True)
     return 1 - step / steps
-def validate(model):
-    print("validating", flush=True)
-    return 8.5
 history = train(model, PairBatches(noisy, gt, 2, crop=16, views=True, seed=1), 40, 1e-3,
                 schedule=tell, ema_decay=0.9, checkpoint=folder + "/c.safetensors",
-                checkpoint_seconds=0, validate=validate)
+                checkpoint_seconds=0)
 print("saving", flush=True)
 save_model(folder + "/w.safetensors", model)
 print("saved", history.resumed_at, flush=True)
@@ -193,15 +182,14 @@ print("saved", history.resumed_at, flush=True)
 def train_in_child(folder, kill_on=None, delay=0.0):
     """Run the training; kill it that long after a line of its output.  Its lines."""
     command = [sys.executable, "-c", CHILD, str(folder)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=str(places.ROOT))
+    pipe = {"stdout": subprocess.PIPE, "universal_newlines": True}
+    child = subprocess.Popen(command, cwd=str(places.ROOT), **pipe)
     lines = []
     for line in child.stdout:
-        lines.append(line.decode().strip())
-        if kill_on and lines[-1].startswith(kill_on):
+        lines.append(line.strip())
+        if kill_on and line.startswith(kill_on):
             time.sleep(delay)
             child.kill()
-            break
-    lines += [line.decode().strip() for line in child.stdout]
     assert child.wait() == (-signal.SIGKILL if kill_on else 0)
     return lines
 
@@ -215,15 +203,12 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
     train_in_child(tmp_path / "whole")
     expected, _ = load_arrays(tmp_path / "whole" / "w.safetensors")
     points = [f"step {step}" for step in np.sort(rng.integers(1, 40, 18 if LONG else 1))]
-    points += ["validating", "saving"]
-    done, repeated = 0, []
-    for point in points:
+    done = 0
+    for point in points + ["saving"]:
         lines = train_in_child(tmp_path / "killed", point, rng.uniform(0, 0.02))
         steps = [int(line.split()[1]) for line in lines if line.startswith("step ")]
-        if steps:
-            repeated.append(done - steps[0])
-            done = steps[-1]
-    assert max(repeated) <= 1, "with a checkpoint a step, a step is lost"
+        assert done - steps[0] <= 1, "with a checkpoint a step, a step is lost"
+        done = steps[-1]
     lines = train_in_child(tmp_path / "killed")
     assert lines[-1] == "saved 40", "after the last step nothing is trained again"
     found, _ = load_arrays(tmp_path / "killed" / "w.safetensors")
@@ -231,11 +216,11 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path, rng):
 
 
 def mutate(rng, data):
-    """Flip, cut, fill, insert, repeat or overwrite with telling numbers."""
+    """Flip, cut, fill, repeat or overwrite with telling numbers."""
     data = bytearray(data)
     for _ in range(rng.integers(1, 4)):
         place, length = rng.integers(len(data) + 1), int(2 ** rng.uniform(0, 12))
-        kind = rng.integers(6)
+        kind = rng.integers(5)
         if kind == 0 and data:
             data[place % len(data)] ^= 1 << rng.integers(8)
         elif kind == 1:
@@ -243,12 +228,10 @@ def mutate(rng, data):
         elif kind == 2:
             data[place : place + length] = bytes(len(data[place : place + length]))
         elif kind == 3:
-            data[place:place] = rng.bytes(length)
-        elif kind == 4:
             data[place:place] = data[place : place + length]
         else:
-            number = [b"\xff" * 8, b"\x00" * 8, b"\xff\xff\xff\x7f", b"9" * 12, b"-1", b'\n,"(']
-            text = number[rng.integers(len(number))]
+            numbers = [b"\xff" * 8, b"\x00" * 8, b"\xff\xff\xff\x7f", b"9" * 12, b"-1", b'\n,"(']
+            text = numbers[rng.integers(len(numbers))]
             data[place : place + len(text)] = text
     return bytes(data)
 
@@ -291,7 +274,6 @@ def test_damaged_files_give_one_line_that_names_them(tmp_path):
     rng, place = np.random.default_rng(1), tmp_path / "fuzz"
     place.mkdir()
     kinds = list(readers(tmp_path))
-    refused = 0
     for _ in range(1000 if LONG else 12):
         for name, good, read in kinds:
             path, began = place / name, time.process_time()
@@ -299,7 +281,5 @@ def test_damaged_files_give_one_line_that_names_them(tmp_path):
             try:
                 read(path)
             except (ValueError, OSError) as error:
-                refused += 1
                 assert name in str(error) and "\n" not in str(error), (name, error)
             assert time.process_time() - began < 10, name
-    print(f"{refused} damaged files refused with one line")

@@ -8,6 +8,7 @@ from collections import Counter
 
 import nbformat
 import pytest
+from text_parts import CODE, fences, inline_code, links, numbers, without_fences
 
 from rawkit.cli import pages
 from rawkit.cli.translation import build_notebooks, translate, update
@@ -16,8 +17,6 @@ polib = pytest.importorskip("polib")  # for development; Python 3.7 runs without
 
 FOLDER = pages.NOTEBOOKS / "zh"
 CATALOGS = sorted(FOLDER.glob("*.po"))
-FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
-CODE = re.compile(r"`[^`]+`")
 HAN, LATIN = "[\u4e00-\u9fff]", "[A-Za-z0-9]"
 TYPOGRAPHY = {  # what no Chinese typesetter would let pass
     "no space between Chinese and Latin": f"{HAN}[*`]*{LATIN}|{LATIN}[*`]*{HAN}|{HAN}`|`{HAN}",
@@ -30,29 +29,9 @@ def read(catalog):
     return nbformat.read(str(pages.NOTEBOOKS / f"{catalog.stem}.ipynb"), as_version=4)
 
 
-def without_fences(text):
-    return FENCE.sub("", text)
-
-
-def fences(text):
-    return FENCE.findall(text)
-
-
-def inline_code(text):
-    return sorted(" ".join(code.split()) for code in CODE.findall(without_fences(text)))
-
-
-def numbers(text):
-    return sorted(re.findall(r"\d+(?:[.,]\d+)*", without_fences(text)))
-
-
 def formulas(text):
     """Symbols: the words in a formula may be translated."""
     return sorted(re.findall("[√·±≤≥²σΔ′=→]", without_fences(text)))
-
-
-def links(text):
-    return sorted(re.findall(r"\]\(([^)\s]+)\)", without_fences(text)))
 
 
 def structure(text):

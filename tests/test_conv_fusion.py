@@ -4,12 +4,13 @@ oneDNN fails."""
 import gc
 import logging
 
+import conv_checks
 import megengine as mge
 import megengine.functional as F
 import megengine.module as M
 import numpy as np
 import pytest
-from conv_checks import TOLERANCE, Skips, assert_close, difference, expect, gradients, use
+from conv_checks import TOLERANCE, Skips, assert_close, difference, expect, gradients, random, use
 from megengine.autodiff import GradManager
 
 from rawkit.conv import Conv2d, LeakyReLU, ReLU, fused, fusion
@@ -65,12 +66,7 @@ def reports():
 def test_what_cannot_be_recorded_runs_all_the_same(name, reports):
     net = Own(UNKNOWN[name])
     net.eval()  # in training, what comes before a BatchNorm gets no gradient but noise
-    x, dy = np.random.default_rng(0).normal(size=(2, 2, 4, 8, 8)).astype(np.float32)
-    use("native")
-    expected = gradients(net, x, dy, lambda x, net: net(x))
-    use("onednn")
-    assert_close(gradients(net, x, dy), expected)
-    assert_close(gradients(net, x, dy, lambda x, net: net(x)), expected)
+    conv_checks.assert_native_agrees(net, *random(2, 2, 4, 8, 8), run=conv_checks.as_modules)
     assert not reports, "MegEngine reports an error that is none"
 
 
@@ -100,9 +96,7 @@ class Failing:
 def test_when_onednn_fails_the_layer_is_named(monkeypatch, name, after, layer):
     use("onednn")
     library, _ = load_library()
-    net, rng = Skips(16), np.random.default_rng(0)
-    x, dy = rng.normal(size=(2, 5, 8, 12)), rng.normal(size=(2, 4, 8, 12))
-    x, dy = x.astype(np.float32), dy.astype(np.float32)
+    net, x, dy = Skips(16), random(2, 5, 8, 12), random(2, 4, 8, 12)
     with monkeypatch.context() as patch:
         patch.setattr(fusion, "_plans", type(fusion._plans)())
         patch.setattr(library, "lib", Failing(library.lib, "dnnl_" + name, after))
@@ -144,7 +138,7 @@ def test_mistakes_have_clear_errors():
 def test_two_forward_passes_before_their_backward_passes_keep_their_own_values():
     use("onednn")
     layer = Conv2d(4, 8, 3)
-    x, dy = np.random.default_rng(0).normal(size=(2, 1, 4, 6, 6)).astype(np.float32)
+    x, dy = random(2, 1, 4, 6, 6)
     gm = GradManager().attach([layer.weight])
     with gm:
         total = fused(mge.Tensor(x), layer).sum() + fused(mge.Tensor(dy), layer).sum()

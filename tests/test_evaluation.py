@@ -1,24 +1,40 @@
+"""Scores of networks on a dataset, and their tables."""
+
 import numpy as np
 import pytest
 
-from rawkit.nn import tabulate_scores
-from rawkit.score import interval_of_errors, score_of_errors
+from rawkit import nn
+from rawkit.places import ROOT
+from rawkit.score import score_of_errors
+
+TOLERANCE = 0.02  # the blind estimate may get a little better or worse
 
 
-def test_each_answer_has_a_score_a_gain_and_their_intervals():
-    errors = {"noisy": np.array([2.0, 4.0, 3.0]), "mine": np.array([1.0, 2.0, 1.4])}
-    table = tabulate_scores(errors)
-    assert list(table.index) == ["noisy", "mine"]
-    assert table.score["mine"] == score_of_errors(errors["mine"])
-    assert table.gain["mine"] == pytest.approx(table.score["mine"] - table.score["noisy"])
-    assert table["95 %"]["mine"] == "%.2f to %.2f" % interval_of_errors(errors["mine"])
-    paired = interval_of_errors(errors["mine"], errors["noisy"])
-    assert table["95 % of the gain"]["mine"] == "%+.2f to %+.2f" % paired
-    assert table.gain["noisy"] == 0 and table["95 % of the gain"]["noisy"] == ""
+@pytest.mark.parametrize("path, score", [(nn.SHIPPED, 9.953), (nn.SHIPPED_BASELINE, 9.032)])
+def test_the_shipped_weights_reach_their_score(path, score):
+    table = nn.score_table(nn.load_model(path)[0], ROOT / "data")
+    assert abs(score_of_errors(table.denoised) - score) < TOLERANCE
+    assert abs(score_of_errors(table.untouched) - 6.663) < 0.001
+    assert len(table) == 16 and (table.ms > 0).all()
 
 
-def test_gains_are_measured_against_the_answer_named():
-    table = tabulate_scores({"a": [2.0, 3.0], "b": [1.0, 1.0], "c": [0.5, 0.5]}, "b")
+def test_the_folder_may_be_text_and_pairs_be_limited():
+    model, folder = nn.Baseline(), str(ROOT / "data")
+    noisy, gt = nn.open_scoring_pairs(folder, limit=2)
+    assert len(noisy) == len(gt) == 2 and nn.has_test_gt(folder)
+    assert len(nn.score_table(model, folder, limit=2)) == 2
+    assert len(nn.score_held_out(model, folder, limit=1, self_ensemble=False)) == 1
+    assert nn.score_held_out(model, folder + "/weights") is None
+    assert len(nn.open_scoring_pairs(folder, limit=None)[0]) == 16
+
+
+def test_each_answer_has_a_score_and_a_gain_over_the_one_named():
+    errors = {"a": np.array([2.0, 3.0]), "b": np.ones(2), "c": np.array([0.5, 0.5])}
+    table = nn.tabulate_scores(errors, "b")
+    assert list(table.index) == ["a", "b", "c"]
+    assert table.score["a"] == score_of_errors(errors["a"])
     assert table.gain["c"] == pytest.approx(1.505, abs=1e-3)
     assert table["95 % of the gain"]["c"] == "+1.51 to +1.51"
-    assert table["95 % of the gain"]["b"] == ""
+    assert table["95 %"]["c"] == "11.51 to 11.51"
+    assert table.gain["b"] == 0 and table["95 % of the gain"]["b"] == ""
+    assert nn.tabulate_scores(errors).gain["a"] == 0, "the first one, where none is named"

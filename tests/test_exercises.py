@@ -30,10 +30,7 @@ class Exercise(NamedTuple):
     check: str = ""  # what the folded answer says, at the end of the notebook
 
 
-QUICK = {
-    "01": Exercise(
-        "01",
-        check="""
+CHECK_01 = """
 # 01-3
 step = 120 * np.sqrt(12 * (1.1**2 - 1))
 assert round(step) == 190 and int(65536 / step) == 344 and 2**8 < 344 <= 2**9
@@ -54,12 +51,25 @@ small, usual, large = with_blocks(4), with_blocks(8), with_blocks(32)
 assert abs(small[0] / usual[0] - 1) < 0.1 and abs(large[0] / usual[0] - 1) < 0.1
 assert small[1] > 1.4 * usual[1] > 2 * large[1], (small, usual, large)
 assert 1.6 < large[2] / usual[2] < 3
-""",
-    ),
-    "03": Exercise(
-        "03",
-        "STEPS = 3\nSCENES = 16",
-        check="""
+"""
+CHECK_02 = """
+answers["spun"] = np.array([
+    denoise_patch(lambda planes: spin(haar, planes), *each, True)
+    for each in zip(noisy, *lines.T)
+])
+for name, expected in (("untouched", 6.66), ("Gaussian", 7.83), ("bilateral, stabilized", 8.64),
+        ("Haar wavelets, stabilized", 7.88), ("spun", 8.66), ("non-local means", 8.77),
+        ("non-local means, stabilized", 9.02), (longer, 9.03), ("BlindUNet", 9.96)):
+    score = score_of_errors(normalized_l1(answers[name], gt))
+    assert abs(score - expected) < 0.02, (name, score)
+
+# the loop in sight and the one with checkpoints are the same
+mge.random.seed(SEED)
+again = PairBatches(train_noisy, train_gt, BATCH_SIZE, crop=CROP, seed=SEED)
+history = train(SixLayers(), again, STEPS, LEARNING_RATE)
+np.testing.assert_allclose(history.losses, losses, rtol=1e-3)
+"""
+CHECK_03 = """
 # `forward` is what the frame does
 for parameter in model.parameters():
     parameter[...] = parameter + mge.random.normal(0, 0.02, parameter.shape)
@@ -75,12 +85,8 @@ columns = noisy[shown] + rng.normal(0, 100, (1, 256))
 for striped in (rows, columns):
     found, plain = (np.polyval(simple_estimate(x)[0], x.mean()) for x in (striped, noisy[shown]))
     assert abs(found / plain - 1) < 0.05, (found, plain)
-""",
-    ),
-    "04": Exercise(
-        "04",
-        "STEPS = 10",
-        check="""
+"""
+CHECK_04 = """
 # what the text says of data/ablations.csv
 first, units = (against({row: other for row in told}) for other in (FIRST, list(steps)[2]))
 assert 0.39 < first.change.min() and first.change.max() < 0.585
@@ -103,41 +109,14 @@ assert abs(unet.change["U-Net: random last layer"] + 0.22) < 0.01
 macs = runs.groupby("row").macs.first()
 assert abs(macs["U-Net: full layers, two scales"] / macs[UNET] - 1.9) < 0.05
 assert abs(lead[0] - 0.08) < 0.005 and abs(lead[1] - 0.01) < 0.005
-""",
-    ),
-    "05": Exercise(
-        "05",
-        check="""
+"""
+CHECK_05 = """
 # 05-4
 errors, untouched = normalized_l1(answer, test_gt), normalized_l1(test, test_gt)
 assert errors.argmax() == untouched.argmax() == 2 and np.argsort(untouched)[-2] == 9
 assert errors[9] < np.median(errors)
-""",
-    ),
-    "02": Exercise(
-        "02",
-        "STEPS = 3",
-        check="""
-answers["spun"] = np.array([
-    denoise_patch(lambda planes: spin(haar, planes), *each, True)
-    for each in zip(noisy, *lines.T)
-])
-for name, expected in (("untouched", 6.66), ("Gaussian", 7.83), ("bilateral, stabilized", 8.64),
-        ("Haar wavelets, stabilized", 7.88), ("spun", 8.66), ("non-local means", 8.77),
-        ("non-local means, stabilized", 9.02), (longer, 9.03), ("BlindUNet", 9.96)):
-    score = score_of_errors(normalized_l1(answers[name], gt))
-    assert abs(score - expected) < 0.02, (name, score)
-
-# the loop in sight and the one with checkpoints are the same
-mge.random.seed(SEED)
-again = PairBatches(train_noisy, train_gt, BATCH_SIZE, crop=CROP, seed=SEED)
-history = train(SixLayers(), again, STEPS, LEARNING_RATE)
-np.testing.assert_allclose(history.losses, losses, rtol=1e-3)
-""",
-    ),
-    "06": Exercise(
-        "06",
-        check="""
+"""
+CHECK_06 = """
 # 06-1
 weaker = active_view(denoise_photo(photo, model, 0.7)).astype(float)
 dim = clean < 4000  # what is clipped stays, whatever the strength
@@ -167,12 +146,8 @@ means = [
 dark = means[0] <= np.quantile(means[0], 0.01)
 off = [(m - means[0])[dark].mean() for m in means[1:]]
 assert abs(off[0]) < 0.5 < off[1], off
-""",
-    ),
-    "07": Exercise(
-        "07",
-        "STEPS = 10\nSCENES = 4",
-        check="""
+"""
+CHECK_07 = """
 # SURE says the true error where noise is white, whatever the network
 rows = pd.DataFrame(rows).T
 assert (rows["white: true"] - rows["white: SURE"]).abs().max() < 0.03, rows
@@ -183,79 +158,63 @@ dark = rng.poisson(1.5, 10001).astype(float)
 answers = np.linspace(0, 2, 201)
 best = [answers[np.argmin([f(dark - a).mean() for a in answers])] for f in (np.square, np.abs)]
 assert abs(best[0] - dark.mean()) < 0.01 and abs(best[1] - np.median(dark)) < 0.02, best
-""",
-    ),
+"""
+QUICK = {
+    "01": Exercise("01", check=CHECK_01),
+    "02": Exercise("02", "STEPS = 3", check=CHECK_02),
+    "03": Exercise("03", "STEPS = 3\nSCENES = 16", check=CHECK_03),
+    "04": Exercise("04", "STEPS = 10", check=CHECK_04),
+    "05": Exercise("05", check=CHECK_05),
+    "06": Exercise("06", check=CHECK_06),
+    "07": Exercise("07", "STEPS = 10\nSCENES = 4", check=CHECK_07),
 }
 
 
-SCORE_02 = "score = score_of_errors(normalized_l1(answers[f'{STEPS} steps'], gt))\n"
-TRAINED = {
-    "02-3": Exercise(
-        "02", "STEPS = 1200", check=SCORE_02 + "assert abs(score - 8.0) < 0.15, score"
-    ),
-    "02-4": Exercise(
-        "02",
-        edits=(("crop=CROP, seed=SEED)", "crop=CROP, seed=SEED, index_fault=True)"),),
-        check=SCORE_02 + "assert abs(score - 7.39) < 0.15 and losses[-60:].mean() < losses[0] / 4",
-    ),
-    "02 as it is": Exercise("02", check=SCORE_02 + "assert abs(score - 7.85) < 0.15, score"),
-    "03-3": Exercise(
-        "03",
-        edits=(("FINE, COARSE = 32, 48", "FINE, COARSE = 16, 24"),),
-        check="""
-assert parameters == 24700
-score = score_of_errors(normalized_l1(pred, gt))
-assert abs(score - 9.13) < 0.1, score
-""",
-    ),
-    "03-4": Exercise(
-        "03",
-        edits=(
-            ("Conv2d(9, FINE", "Conv2d(8, FINE"),
-            (
-                "F.concat([centered, light, clipped], axis=1)",
-                "F.concat([centered, clipped], axis=1)",
-            ),
-        ),
-        check="""
-score = score_of_errors(normalized_l1(pred, gt))
-assert abs(score - 9.33) < 0.1, score
-""",
-    ),
-    "04-3": Exercise(
-        "04",
-        'STEPS = 1000\nONLY = ["baseline without its faults", "residual output", '
-        '"loss like the score", "both"]',
-        (
-            (
-                "ROWS = {",
-                'ROWS = {\n    "both": {"network": lambda: Six(as_it_is), '
-                '"loss": training.score_loss},',
-            ),
-        ),
-        check="""
+def reaches(score, tolerance, answer="pred"):
+    """The check that an answer to the test input has about that score."""
+    return f"""
+score = score_of_errors(normalized_l1({answer}, gt))
+assert abs(score - {score}) < {tolerance}, score
+"""
+
+
+LAST = "answers[f'{STEPS} steps']"  # of notebook 02
+HALF_WIDTH = ("FINE, COARSE = 32, 48", "FINE, COARSE = 16, 24")
+NO_LIGHT = (
+    ("Conv2d(9, FINE", "Conv2d(8, FINE"),
+    ("F.concat([centered, light, clipped], axis=1)", "F.concat([centered, clipped], axis=1)"),
+)
+ROWS = ["baseline without its faults", "residual output", "loss like the score", "both"]
+ROW = '    "both": {"network": lambda: Six(as_it_is), "loss": training.score_loss},\n'
+BOTH = ("    FIRST: {},\n", "    FIRST: {},\n" + ROW)
+FAULTY = ("crop=CROP, seed=SEED)", "crop=CROP, seed=SEED, index_fault=True)")
+CHECK_04_3 = """
 gain = mine.set_index("row").score - mine.set_index("row").score[FIRST]
 assert abs(gain["residual output"] - 0.42) < 0.1 and abs(gain["loss like the score"] - 0.17) < 0.1
 assert gain["both"] < gain["residual output"] + gain["loss like the score"] - 0.05, gain
-""",
-    ),
-    "04-4": Exercise(
-        "04",
-        "SEEDS = (1, 2, 3)",
-        check="""
+"""
+CHECK_04_4 = """
 both = mine.pivot(index="seed", columns="row", values="score")[ONLY]
 change, low, high = interval(both[ONLY[1]] - both[ONLY[0]])
 assert 0.2 < change < 0.7 and low < 0.1 and high > 0.7, (change, low, high)
-""",
-    ),
-    "05-3": Exercise(
-        "05",
-        "SELF_ENSEMBLE = True",
-        check="""
+"""
+CHECK_05_3 = """
 assert abs(card["score"] - 9.99) < 0.03, card
 assert sorted(card["gain_95"].split(" to "))[0] > "+0.5"
-""",
+"""
+TRAINED = {
+    "02-3": Exercise("02", "STEPS = 1200", check=reaches(8.0, 0.15, LAST)),
+    "02-4": Exercise(
+        "02",
+        edits=(FAULTY,),
+        check=reaches(7.39, 0.15, LAST) + "assert losses[-60:].mean() < losses[0] / 4",
     ),
+    "02 as it is": Exercise("02", check=reaches(7.85, 0.15, LAST)),
+    "03-3": Exercise("03", "", (HALF_WIDTH,), reaches(9.13, 0.1) + "assert parameters == 24700"),
+    "03-4": Exercise("03", "", NO_LIGHT, reaches(9.33, 0.1)),
+    "04-3": Exercise("04", f"STEPS = 1000\nONLY = {ROWS}", (BOTH,), CHECK_04_3),
+    "04-4": Exercise("04", "SEEDS = (1, 2, 3)", check=CHECK_04_4),
+    "05-3": Exercise("05", "SELF_ENSEMBLE = True", check=CHECK_05_3),
 }
 
 

@@ -34,22 +34,6 @@ class Scaled(M.Module):
         return self.factor * x
 
 
-def test_comments_and_places_do_not_count():
-    def one(pred, gt):
-        return scale * (pred - gt)  # commented
-
-    scale = 2
-    first = describe_run(loss=one)
-
-    def one(pred, gt):
-
-        return scale * (pred - gt)
-
-    assert describe_run(loss=one) == first
-    scale = 3
-    assert describe_run(loss=one) != first
-
-
 def pull(rng):
     return lambda pred, gt: pred * rng.normal()
 
@@ -76,16 +60,12 @@ def test_each_difference_gives_another_name(kind):
     assert names == [describe_run(row=thing)["row"] for thing in DIFFERENT[kind]]
 
 
-def test_a_helper_that_changes_changes_what_calls_it(monkeypatch):
-    before = describe_run(loss=l2)
+def test_of_globals_those_count_that_are_used(monkeypatch):
+    loss, network = describe_run(loss=l2), describe_run(network=Scaled, first=Scaled(1.0))
     monkeypatch.setitem(globals(), "helper", lambda x: abs(x))
-    assert describe_run(loss=l2) != before
-
-
-def test_a_global_named_like_an_attribute_does_not_count(monkeypatch):
-    before = describe_run(network=Scaled, first=Scaled(1.0))
-    monkeypatch.setitem(globals(), "factor", 3)
-    assert describe_run(network=Scaled, first=Scaled(1.0)) == before
+    assert describe_run(loss=l2) != loss
+    monkeypatch.setitem(globals(), "factor", 3)  # named like an attribute
+    assert describe_run(network=Scaled, first=Scaled(1.0)) == network
 
 
 CLASS = """
@@ -100,13 +80,16 @@ class Net:
 """
 
 
-def test_a_class_in_a_notebook_counts_by_its_members():
+def test_a_class_in_a_notebook_counts_by_its_members_not_by_comments_and_places():
+    first = CLASS % (1, "+", 2)
+    texts = [first, first, "\n\n" + first.replace(" 2\n", "  2  # commented\n\n")]
+    texts += [CLASS % parts for parts in ((0, "+", 2), (1, "-", 2), (1, "+", 0))]
     space, names = {"__name__": "__main__"}, []
-    for parts in ((1, "+", 2), (1, "+", 2), (0, "+", 2), (1, "-", 2), (1, "+", 0)):
-        exec(compile(CLASS % parts, "cell", "exec"), space)
+    for text in texts:
+        exec(compile(text, "cell", "exec"), space)
         names.append(describe_run(network=space["Net"])["network"])
         assert describe_run(network=space["Net"])["network"] == names[-1]
-    assert names[0] == names[1] and len(set(names)) == 4
+    assert names[0] == names[1] == names[2] and len(set(names)) == 4
 
 
 def test_every_pixel_of_the_data_counts(tmp_path, patches):
@@ -121,13 +104,11 @@ def test_every_pixel_of_the_data_counts(tmp_path, patches):
 
 def test_of_a_large_map_the_files_time_and_some_rows_count(tmp_path, patches, monkeypatch):
     monkeypatch.setattr(fingerprint, "WHOLE", 1 << 18)
-    path = write_patches(tmp_path / "a.bin", patches)
-    os.utime(str(path), (1, 1))
-    one = describe_run(noisy=open_patches(path))
-    os.utime(str(path), (2, 2))
-    assert describe_run(noisy=open_patches(path)) != one
-    os.utime(str(path), (1, 1))
-    assert describe_run(noisy=open_patches(path)) == one
+    path, names = write_patches(tmp_path / "a.bin", patches), []
+    for seconds in (1, 2, 1):
+        os.utime(str(path), (seconds, seconds))
+        names.append(describe_run(noisy=open_patches(path)))
+    assert names[0] == names[2] != names[1]
 
 
 def test_a_networks_weights_count():

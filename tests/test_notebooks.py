@@ -10,8 +10,7 @@ from notebook_runs import run, run_in_turn
 
 from rawkit import open_patches, places, write_patches
 from rawkit.cli.pages import NOTEBOOKS
-from rawkit.nn import import_network, save_model, sha256
-from rawkit.nn.networks import Baseline
+from rawkit.nn import SHIPPED_BASELINE, import_network, save_model, sha256
 from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.synth import write_dataset
 
@@ -38,26 +37,7 @@ def test_there_are_seven_in_order():
     assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "05", "06", "07"]
 
 
-def adds_one_dn():
-    """A network whose answer is known: every pixel plus 1 DN."""
-    model = Baseline()
-    for i in range(1, 7):
-        layer = getattr(model, f"conv{i}")[0]
-        weight, bias = layer.weight, layer.bias
-        identity = np.zeros(weight.shape, np.float32)
-        identity[range(4), range(4), 1, 1] = 1
-        weight[:] = identity
-        bias[:] = 1 / 65536 if i == 6 else 0
-    return model
-
-
-@pytest.fixture
-def choice(tmp_path):
-    """What makes notebook 05 take the network whose answer is known."""
-    save_model(tmp_path / "mine.safetensors", adds_one_dn())
-    return f"WEIGHTS = {str(tmp_path / 'mine.safetensors')!r}\n"
-
-
+BASELINE = f"WEIGHTS = {str(SHIPPED_BASELINE)!r}\n"  # for 05, which must not choose
 DATASETS = {  # pairs to train on, test inputs
     "no pairs, one test patch": (0, 1, "02 03 04 05"),
     "one pair": (1, 2, "02 05"),
@@ -70,10 +50,10 @@ DATASETS = {  # pairs to train on, test inputs
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, choice, name):
+def test_the_full_setting_and_any_dataset(settings, tmp_path, dataset, name):
     """In full on another dataset, then on small ones without the test patches' gt."""
     kinds = [kind for kind, (_, _, names) in DATASETS.items() if name[:2] in names]
-    turns = [({"RAWKIT_RUN": "full"}, FEW_STEPS + choice)]
+    turns = [({"RAWKIT_RUN": "full"}, FEW_STEPS + BASELINE)]
     if name[:2] in ("03", "04", "05"):  # which keep what the second run finds; 02 is like 03
         turns *= 2
     for kind in kinds:
@@ -111,38 +91,26 @@ def write_small(folder, dataset, pairs, inputs, flat=False):
             write_patches(folder / name, bayer)
 
 
-OWN = """
-import megengine.module as M
-
-
-class Darker(M.Module):
-    def __init__(self, width=1):
-        super().__init__()
-        self.layer = M.Conv2d(1, width, 1)
-
-    def forward(self, bayer):
-        return bayer * 0.999
-
-
-class Wide(Darker):
-    def __init__(self):
-        super().__init__(60000)
-
-
-class Same(Darker):
-    def forward(self, bayer):
-        return bayer
-
-
-class Halved(Darker):
-    def forward(self, bayer):
-        return bayer[:, :, ::2]
-
-
-class Broken(Darker):
-    def forward(self, bayer):
-        raise RuntimeError("on purpose")
+HIDE_SHIPPED = """
+import pathlib, rawkit.nn.weights as w
+w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path("none")
 """
+OWN = """
+class {}(M.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = M.Conv2d(1, {}, 1)
+
+    def forward(self, bayer):
+        {}
+"""
+OWN_NETWORKS = (
+    ("Darker", 1, "return bayer * 0.999"),
+    ("Wide", 60000, "return bayer * 0.999"),
+    ("Same", 1, "return bayer"),
+    ("Halved", 1, "return bayer[:, :, ::2]"),
+    ("Broken", 1, "raise RuntimeError('on purpose')"),
+)
 
 
 @pytest.mark.slow
@@ -150,19 +118,18 @@ def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_pa
     folder = tmp_path / "out" / "weights"
     folder.mkdir(parents=True)
     code = folder / "own_networks.py"
-    code.write_text(OWN)
-    for name in ("Darker", "Wide", "Same", "Halved", "Broken"):
+    text = "import megengine.module as M\n" + "".join(OWN.format(*each) for each in OWN_NETWORKS)
+    code.write_text(text)
+    for name, _, _ in OWN_NETWORKS:
         model = import_network(code, name)()
         save_model(folder / (name.lower() + ".safetensors"), model, code)
     (folder / "text.safetensors").write_text("no weights")
     strange = folder / "strange.py"
-    strange.write_text(OWN + "raise SystemExit")
+    strange.write_text(text + "raise SystemExit")
     arrays, meta = load_arrays(folder / "darker.safetensors")
     meta["definition"] = {"file": "strange.py", "sha256": sha256(strange)}
     save_arrays(folder / "strange.safetensors", arrays, meta)
-    changes = "import pathlib, rawkit.nn.weights as w\n"
-    changes += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
-    error, text = run("05", changes + "RUN_CODE = ['own_networks.py']\n")
+    error, text = run("05", HIDE_SHIPPED + "RUN_CODE = ['own_networks.py']\n")
     assert error is None
     left_out = [line for line in text.splitlines() if line.startswith("left out")]
     assert len(left_out) == 6
@@ -174,7 +141,7 @@ def test_05_takes_any_network_that_fits_and_names_what_does_not(settings, tmp_pa
 
 
 @pytest.mark.slow
-def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
+def test_megstudios_places_are_found(monkeypatch, tmp_path, dataset):
     """Run 05 as it would be there: no variable set, its folders present."""
     for name in ("RAWKIT_DATA", "RAWKIT_OUTPUTS"):
         monkeypatch.delenv(name, raising=False)
@@ -183,7 +150,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
     (places / "dataset").mkdir()
     (places / "dataset" / "burst_raw").symlink_to(dataset)
     changes = "import pathlib, rawkit.places\nrawkit.places.MEGSTUDIO = pathlib.Path(%r)\n"
-    error, text = run("05", changes % str(places) + choice)
+    error, text = run("05", changes % str(places) + BASELINE)
     assert error is None
     assert "MegStudio's dataset folder exists" in text
     assert len(open_patches(places / "workspace" / "submit" / "result.bin")) == 4
@@ -191,9 +158,7 @@ def test_megstudios_places_are_found(monkeypatch, choice, tmp_path, dataset):
 
 @pytest.mark.slow
 def test_05_without_weights_says_which_notebook_to_run(settings, tmp_path):
-    hide = "import pathlib, rawkit.nn.weights as w\n"
-    hide += "w.SHIPPED = w.SHIPPED_BASELINE = pathlib.Path('none')\n"
-    error, _ = run("05", hide)
+    error, _ = run("05", HIDE_SHIPPED)
     assert "found no weights" in error
 
 

@@ -1,13 +1,11 @@
 """The command line on photographs, as someone types it who knows nothing else."""
 
 import os
-import stat
 
 import megengine.module as M
 import numpy as np
 import pytest
-import tifffile
-from photo_files import make_photo
+from photo_files import make_photo, write_tiff
 
 from rawkit import open_patches, write_patches
 from rawkit.cli.main import main
@@ -29,16 +27,6 @@ def run(*arguments):
     return main([str(a) for a in arguments])
 
 
-def fails(capsys, *arguments):
-    """Run a command that must fail; return its one line."""
-    assert run(*arguments) == 2
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err and out == ""
-    lines = [line for line in err.splitlines() if line.startswith("rawkit ")]
-    assert len(lines) == 1
-    return lines[0]
-
-
 def test_a_photograph_becomes_a_dng(capsys, files):
     before = (files / "photo.NEF").read_bytes()
     assert run("denoise", files / "photo.NEF", files / "out.dng", "--strength", "0.8") == 0
@@ -46,16 +34,17 @@ def test_a_photograph_becomes_a_dng(capsys, files):
     source, found = read_photo(files / "photo.NEF"), read_photo(files / "out.dng")
     assert found.phase == "GRBG" and found.active == source.active
     assert found.mosaic[1:97, 3:].std() < 0.6 * source.mosaic[1:97, 3:].std()
+    np.testing.assert_array_equal(found.mosaic[:, :3], source.mosaic[:, :3])  # masked: as it was
     assert (files / "photo.NEF").read_bytes() == before
 
 
-def test_your_own_weights_are_used_and_must_keep_the_law(capsys, files):
+def test_your_own_weights_are_used_and_must_keep_the_law(fails, files):
     model = Baseline()  # which answers black
     for parameter in model.parameters():
         M.init.zeros_(parameter)
     save_model(files / "w.safetensors", model)
     command = ["denoise", files / "photo.NEF", files / "out.dng", "--strength", "1.5"]
-    line = fails(capsys, *command, "--weights", files / "w.safetensors")
+    line = fails(*command, "--weights", files / "w.safetensors")
     assert "photo.NEF: denoising would move a local mean" in line and "codes" in line
     assert not (files / "out.dng").exists()
 
@@ -73,18 +62,18 @@ def test_info_tells_what_was_found(capsys):
         assert words in out
 
 
-def test_patch_files_go_the_old_way(capsys, files, patches):
+def test_patch_files_go_the_old_way(capsys, files, patches, fails):
     write_patches(files / "in.bin", patches)
     save_model(files / "weights", Baseline())
     assert not is_photo(files / "in.bin")
     assert run("denoise", files / "in.bin", files / "o.bin", "--weights", files / "weights") == 0
     assert open_patches(files / "o.bin").shape == patches.shape
     capsys.readouterr()
-    line = fails(capsys, "denoise", files / "in.bin", files / "p.bin", "--strength", "0.5")
+    line = fails("denoise", files / "in.bin", files / "p.bin", "--strength", "0.5")
     assert "expected a raw photograph" in line and not (files / "p.bin").exists()
 
 
-def test_outputs_are_never_written_over(capsys, files):
+def test_outputs_are_never_written_over(fails, files):
     photo = files / "photo.NEF"
     (files / "there.dng").write_bytes(b"something")
     for words, out in {
@@ -94,7 +83,7 @@ def test_outputs_are_never_written_over(capsys, files):
         "found a folder that cannot be written": files / "there.dng" / "out.dng",
     }.items():
         before = photo.read_bytes()
-        assert words in fails(capsys, "denoise", photo, out)
+        assert words in fails("denoise", photo, out)
         assert photo.read_bytes() == before
     assert (files / "there.dng").read_bytes() == b"something"
     for words, options in {
@@ -102,35 +91,20 @@ def test_outputs_are_never_written_over(capsys, files):
         "--self-ensemble: found photographs": ["--self-ensemble"],
         "none: found no file": ["--weights", files / "none"],
     }.items():
-        assert words in fails(capsys, "denoise", photo, files / "out.dng", *options)
+        assert words in fails("denoise", photo, files / "out.dng", *options)
     assert sorted(p.name for p in files.iterdir()) == ["photo.NEF", "there.dng"]
 
 
-def tiff(path, mosaic, photometric, *extra):
-    """A DNG that lacks something, or has what cannot be used."""
-    tags = {
-        33421: (3, 2, (2, 2)),
-        33422: (1, 4, bytes([0, 1, 1, 2])),
-        t.DNG_VERSION: (1, 4, bytes([1, 4, 0, 0])),
-        t.WHITE: (4, 1, 4000),
-        t.COLOR_MATRIX: (10, 9, (1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1)),
-    }
-    tags.update(dict(extra))
-    entries = [(code,) + tag + (True,) for code, tag in tags.items() if tag]
-    tifffile.imwrite(str(path), mosaic, photometric=photometric, extratags=entries)
-
-
-def test_what_holds_no_bayer_mosaic_is_named(capsys, tmp_path, rng):
+def test_what_holds_no_bayer_mosaic_is_named(fails, tmp_path, rng):
     gray = rng.integers(0, 4000, (66, 66)).astype(np.uint16)
     six = bytes(rng.integers(0, 3, 36).astype(np.uint8))
-    tiff(tmp_path / "xtrans.dng", gray, t.CFA, (33421, (3, 2, (6, 6))), (33422, (1, 36, six)))
-    tiff(tmp_path / "linear.dng", np.stack([gray] * 3, -1), t.LINEAR_RAW)
-    tiff(tmp_path / "mono.dng", gray, 1)
-    tiff(tmp_path / "float.dng", gray.astype(np.float32), t.CFA)
-    tiff(tmp_path / "white.dng", gray, t.CFA, (t.BLACK, (4, 1, 5000)))
-    tiff(tmp_path / "cut.dng", gray, t.CFA)
-    data = (tmp_path / "cut.dng").read_bytes()
-    (tmp_path / "cut.dng").write_bytes(data[: len(data) // 2])
+    write_tiff(tmp_path / "xtrans.dng", gray, t.CFA, (33421, (3, 2, (6, 6))), (33422, (1, 36, six)))
+    write_tiff(tmp_path / "linear.dng", np.stack([gray] * 3, -1), t.LINEAR_RAW)
+    write_tiff(tmp_path / "mono.dng", gray, 1)
+    write_tiff(tmp_path / "float.dng", gray.astype(np.float32), t.CFA)
+    write_tiff(tmp_path / "white.dng", gray, t.CFA, (t.BLACK, (4, 1, 5000)))
+    whole = (tmp_path / "white.dng").read_bytes()
+    (tmp_path / "cut.dng").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(200))
     (tmp_path / "empty.nef").write_bytes(b"MM\x00\x2a" + bytes(500))
     for name, words in {
@@ -143,29 +117,26 @@ def test_what_holds_no_bayer_mosaic_is_named(capsys, tmp_path, rng):
         "picture.jpg": "found a JPEG",
         "empty.nef": "expected a raw file with a Bayer mosaic",
     }.items():
-        for command in (["info"], ["denoise"]):
-            out = [tmp_path / "out.dng"] if command == ["denoise"] else []
-            line = fails(capsys, *(command + [tmp_path / name] + out))
+        for command, *out in (["info"], ["denoise", tmp_path / "out.dng"]):
+            line = fails(command, tmp_path / name, *out)
             assert words in line and name in line
     assert not (tmp_path / "out.dng").exists()
 
 
-def test_files_that_cannot_be_read_or_are_none(capsys, files):
-    assert "found no file" in fails(capsys, "denoise", files / "no.dng", files / "out.dng")
-    assert "for 1 inputs, expected a folder" in fails(capsys, "denoise", files, files / "out.dng")
-    assert "expected OUT or --to FOLDER" in fails(capsys, "denoise", files / "photo.NEF")
-    locked = files / "photo.NEF"
-    locked.chmod(0)
-    if not os.access(str(locked), os.R_OK):  # root reads everything
-        assert "cannot be read" in fails(capsys, "info", locked)
-    locked.chmod(stat.S_IRUSR | stat.S_IWUSR)
+def test_files_that_cannot_be_read_or_are_none(fails, files):
+    assert "found no file" in fails("denoise", files / "no.dng", files / "out.dng")
+    assert "for 1 inputs, expected a folder" in fails("denoise", files, files / "out.dng")
+    assert "expected OUT or --to FOLDER" in fails("denoise", files / "photo.NEF")
+    (files / "photo.NEF").chmod(0)
+    if os.geteuid():  # root reads everything
+        assert "cannot be read" in fails("info", files / "photo.NEF")
 
 
-def test_a_black_frame_is_described_and_named(capsys, tmp_path):
+def test_a_black_frame_is_described_and_named(capsys, tmp_path, fails):
     photo = write_dng(tmp_path / "black.dng", make_photo(np.full((64, 64), 512, np.uint16)))
     assert run("info", photo) == 0
     assert "64 x 64" in capsys.readouterr().out
-    message = fails(capsys, "denoise", photo, tmp_path / "out.dng")
+    message = fails("denoise", photo, tmp_path / "out.dng")
     assert "black.dng: no noise estimate was possible" in message
     assert not (tmp_path / "out.dng").exists()
 
@@ -173,7 +144,7 @@ def test_a_black_frame_is_described_and_named(capsys, tmp_path):
 def test_a_file_without_matrix_and_white_balance_is_written_and_says_so(capsys, tmp_path, rng):
     light = np.array([[900, 1500], [1500, 600]])  # what a gray wall looks like to this camera
     codes = np.tile(light, (48, 48)) + rng.normal(0, 20, (96, 96))
-    tiff(tmp_path / "old.dng", codes.astype(np.uint16), t.CFA, (t.COLOR_MATRIX, None))
+    write_tiff(tmp_path / "old.dng", codes.astype(np.uint16), t.CFA, (t.COLOR_MATRIX, None))
     assert run("denoise", tmp_path / "old.dng", tmp_path / "out.dng") == 0
     err = capsys.readouterr().err
     assert "old.dng: no white balance in the file" in err and "colors are approximate" in err
@@ -201,10 +172,7 @@ def test_many_at_once_go_on_over_those_that_fail(capsys, folder):
     assert "broken.nef: found a file that is damaged" in err
     assert err.splitlines()[-1].endswith("found 1 of 3 files that were not denoised")
     done = folder / "out" / "a_denoised.dng"
-    assert sorted(p.name for p in (folder / "out").iterdir()) == [
-        "a_denoised.dng",
-        "b_denoised.dng",
-    ]
+    assert sorted(os.listdir(str(folder / "out"))) == ["a_denoised.dng", "b_denoised.dng"]
     assert done.stat().st_mtime == 10**9  # as the source's
     # again: nothing is left to do, and what we wrote is no source
     before = done.read_bytes()
@@ -219,7 +187,7 @@ def test_many_at_once_go_on_over_those_that_fail(capsys, folder):
 def test_a_name_that_is_not_ascii_costs_no_photograph(tmp_path, rng, coding):
     gray, text = rng.normal(2000, 30, (66, 66)).astype(np.uint16), "José ©\0".encode(coding)
     names = [(code, (2, len(text), text)) for code in (315, 50708)]
-    tiff(tmp_path / "a.dng", gray, t.CFA, *names)
+    write_tiff(tmp_path / "a.dng", gray, t.CFA, *names)
     assert run("denoise", tmp_path / "a.dng", tmp_path / "b.dng") == 0
     assert read_photo(tmp_path / "b.dng").metadata.exif["Exif.Image.Artist"] == "José ©"
 
@@ -227,9 +195,6 @@ def test_a_name_that_is_not_ascii_costs_no_photograph(tmp_path, rng, coding):
 def test_metadata_survives(tmp_path, rng):
     """Lens, place, subject and the rest of Exif, XMP and IPTC, also in Adobe's eyes."""
     exif = {
-        "Exif.Image.Make": "Maker",
-        "Exif.Image.Model": "One",
-        "Exif.Photo.ExposureTime": "1/50",
         "Exif.Photo.LensModel": "50mm f/1.8",
         "Exif.Photo.SubSecTimeOriginal": "42",
         "Exif.Photo.OffsetTimeOriginal": "+02:00",
@@ -246,11 +211,11 @@ def test_metadata_survives(tmp_path, rng):
         'syntax-ns#"><rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/>'
         "</rdf:RDF></x:xmpmeta>"
     )
-    photo = make_photo(rng.integers(0, 4096, (64, 84)).astype(np.uint16))
-    path = write_dng(tmp_path / "a.dng", photo._replace(metadata=Metadata(exif, iptc, packet)))
-    found = read_photo(path)
+    mosaic = rng.integers(0, 4096, (64, 84)).astype(np.uint16)
+    photo = make_photo(mosaic, metadata=Metadata(exif, iptc, packet))
+    found = read_photo(write_dng(tmp_path / "a.dng", photo))
+    np.testing.assert_array_equal(found.mosaic, mosaic)
     for key in set(exif) - {"Exif.Image.StripOffsets", "Exif.Thumbnail.Compression"}:
         assert found.metadata.exif[key] == exif[key], key
     assert found.metadata.exif["Exif.Image.StripOffsets"] != "77"
     assert found.metadata.iptc == iptc and "Rating" in found.metadata.xmp
-    np.testing.assert_array_equal(found.mosaic, photo.mosaic)

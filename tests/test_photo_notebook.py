@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from notebook_runs import run_in_turn
-from photo_files import make_photo
+from photo_files import color_mosaic, make_photo
 
 from rawkit.photo import read_photo, write_dng
-from rawkit.synth import Sensor, expose, scene_rng
-from rawkit.synth.optics import blur, camera_colors, to_mosaic
+from rawkit.synth import Sensor, expose
 from rawkit.synth.procedural import procedural_scene
 
 pytestmark = pytest.mark.slow  # runs of a notebook
@@ -35,11 +34,9 @@ def test_photographs_that_are_no_sample(monkeypatch, tmp_path):
 
 def test_another_photograph_twice(monkeypatch, tmp_path):
     """Upright, small, of another phase, without black level or noise profile."""
-    rng = scene_rng("test", 41, 2)
-    light = camera_colors(rng, blur(procedural_scene(rng, 640), 0.8))[:, :480]
-    mosaic = to_mosaic(light, 1.6, 1.5) * np.float32(0.1 / light.mean())
+    mosaic = color_mosaic(lambda rng: procedural_scene(rng, 640)[:, :480])
     sensor = Sensor(12, 0.0, 4095 * 16.0, 40.0, 60.0, 0.0, np.ones(4), 0)
-    codes = expose(mosaic, sensor, rng)[0][1:, 1:] // 16
+    codes = expose(mosaic, sensor, np.random.default_rng(1))[0][1:, 1:] // 16
     photo = make_photo(np.ascontiguousarray(codes), "BGGR", black=0, white=4095, orientation=6)
     monkeypatch.setenv("RAWKIT_PHOTO", str(write_dng(tmp_path / "mine.dng", photo)))
     folders = {strength: tmp_path / str(strength) for strength in (1.0, 0.5)}

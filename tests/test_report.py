@@ -4,19 +4,17 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from urllib.parse import unquote
 
 import nbformat
 import numpy as np
 import pytest
+from notebook_runs import new_notebook
 
 from rawkit import places, write_patches
 from rawkit.cli import pages
 from rawkit.cli.index import write_index
-from rawkit.cli.main import main
 from rawkit.cli.pages import run_notebooks
 
 
@@ -34,8 +32,7 @@ def notebooks(monkeypatch, tmp_path):
     monkeypatch.setattr(pages, "NOTEBOOKS", folder)
 
     def write(name, code):
-        cells = [nbformat.v4.new_code_cell(code)]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), str(folder / (name + ".ipynb")))
+        nbformat.write(new_notebook(code), str(folder / (name + ".ipynb")))
 
     return write
 
@@ -107,7 +104,7 @@ def test_a_notebook_of_ones_own_is_run_by_its_name_alone(outputs, notebooks, cap
     assert [path.name for path in pages.find_notebooks(["1"])] == ["01_first.ipynb"]
 
 
-def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, capsys):
+def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, fails):
     notebooks("01_stops", "1 / 0")
     (pages.NOTEBOOKS / "02_damaged.ipynb").write_text('{"cells": [1]')
     (pages.NOTEBOOKS / "03_other.ipynb").write_text('{"cells": [1], "nbformat": 4}')
@@ -116,9 +113,7 @@ def test_a_notebook_that_stops_or_is_damaged_is_named(outputs, notebooks, capsys
         ("02", "02_damaged.ipynb: found no notebook ("),
         ("03", "03_other.ipynb: found no notebook ("),
     ):
-        assert main(["notebooks", name]) == 2
-        lines = [line for line in capsys.readouterr().err.splitlines() if "rawkit" in line]
-        assert len(lines) == 1 and words in lines[0]
+        assert words in fails("notebooks", name)
     assert "ZeroDivisionError" in (outputs / "report" / "01_stops.html").read_text()
 
 
@@ -133,20 +128,13 @@ def test_a_page_leads_to_pages(notebooks):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_notebooks_and_their_kernel(number, outputs, notebooks, tmp_path):
+def test_a_signal_ends_the_notebooks_and_their_kernel(number, outputs, notebooks, tmp_path, start):
     note = tmp_path / "kernel"
     notebooks("01_long", f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\n"
                          "time.sleep(600)")  # fmt: skip
-    program = (
-        "import pathlib, sys; from rawkit.cli import main, pages; sys.argv[1:] = ['notebooks']"
-    )
-    program += f"; pages.NOTEBOOKS = pathlib.Path({str(pages.NOTEBOOKS)!r}); main.run()"
-    child = subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=str(places.ROOT),
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    program = "import pathlib; from rawkit.cli import main, pages\n"
+    program += f"pages.NOTEBOOKS = pathlib.Path({str(pages.NOTEBOOKS)!r}); main.run()"
+    child = start("-c", program, "notebooks")
     while not note.exists() or not note.read_text():
         assert child.poll() is None, child.stderr.read()
         time.sleep(0.1)

@@ -16,31 +16,22 @@ def test_score_is_the_formula_also_where_uint16_would_wrap(rng):
     assert abs(wrapped - np.abs(p - g).mean()) > 1000, "the example must be able to wrap"
 
 
-def test_scores_of_the_board_map_to_its_errors():
-    # the baseline's 8.4482 and the winners' region, from the published formula
-    for score, diff in ((8.4482, 2.043), (9.0, 1.585)):
-        gt = np.full((1, 4, 4), 10000.0)
-        assert abs(megcup_score(gt + 100 * diff, gt) - score) < 5e-4
-
-
 def test_a_perfect_answer_is_infinite():
     gt = np.full((2, 4, 4), 7, np.uint16)
     assert megcup_score(gt, gt) == np.inf
 
 
-@pytest.mark.parametrize(
-    "pred, gt, words",
-    [
-        (np.ones((2, 4, 4)), np.ones((3, 4, 4)), r"\(2, 4, 4\).*\(3, 4, 4\)"),
-        (np.ones((4, 4)), np.ones((4, 4)), "N, H, W"),
-        (np.ones((0, 4, 4)), np.ones((0, 4, 4)), r"\(0, 4, 4\)"),
-        (np.full((1, 4, 4), np.nan), np.ones((1, 4, 4)), "patch 0 of pred.*NaN"),
-        (np.ones((1, 4, 4)), np.zeros((1, 4, 4)), "patch 0 of gt has mean 0"),
-    ],
-)
-def test_what_cannot_be_scored_is_named(pred, gt, words):
-    with pytest.raises(ValueError, match=words):
-        megcup_score(pred, gt)
+def test_what_cannot_be_scored_is_named():
+    gt = np.ones((1, 4, 4))
+    for pair, words in (
+        ((gt.repeat(2, 0), gt.repeat(3, 0)), r"\(2, 4, 4\).*\(3, 4, 4\)"),
+        ((gt[0], gt[0]), "N, H, W"),
+        ((gt[:0], gt[:0]), r"\(0, 4, 4\)"),
+        ((gt * np.nan, gt), "patch 0 of pred.*NaN"),
+        ((gt, gt * 0), "patch 0 of gt has mean 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            megcup_score(*pair)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
@@ -66,13 +57,11 @@ def test_pairing_takes_out_what_is_common_to_both():
 
 def test_the_interval_of_patches_is_that_of_their_errors(rng):
     gt = rng.integers(1000, 60000, (5, 8, 8)).astype(np.uint16)
-    noisy = (gt + rng.normal(0, 300, gt.shape)).astype(np.uint16)
-    pred = (gt + rng.normal(0, 100, gt.shape)).astype(np.uint16)
-    errors, reference = normalized_l1(pred, gt), normalized_l1(noisy, gt)
-    assert score_interval(pred, gt) == interval_of_errors(errors)
-    assert score_interval(pred, gt, noisy, 3) == interval_of_errors(errors, reference, 3)
+    noisy, pred = ((gt + rng.normal(0, x, gt.shape)).astype(np.uint16) for x in (300, 100))
     low, high = score_interval(pred, gt)
     assert low < megcup_score(pred, gt) < high
+    errors = normalized_l1(pred, gt), normalized_l1(noisy, gt)
+    assert score_interval(pred, gt, noisy, 3) == interval_of_errors(*errors, 3)
 
 
 def test_what_has_no_interval():

@@ -10,11 +10,10 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import nbformat
 import pytest
+from notebook_runs import new_notebook
 
 from rawkit import open_patches
 from rawkit.cli import doctor
@@ -29,23 +28,11 @@ POSIX = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 def run(command, changes=(), **options):
     """Run a program under changed variables: (status, stdout, last line of stderr)."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    options.setdefault("cwd", str(ROOT))
-    ended = subprocess.run(command, env=dict(os.environ, **dict(changes)), **dict(pipes, **options))
-    errors = ended.stderr.decode(errors="replace").splitlines() if ended.stderr else [""]
+    options = dict({"cwd": str(ROOT), "env": dict(os.environ, **dict(changes))}, **options)
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    errors = ended.stderr.decode(errors="replace").splitlines() or [""]
     assert "Traceback" not in "".join(errors)
-    return ended.returncode, ended.stdout.decode() if ended.stdout else "", errors[-1]
-
-
-@pytest.fixture
-def traps(tmp_path):
-    """A folder of modules and programs that must not be taken for ours."""
-    for module in ("numpy", "sitecustomize", "megengine"):
-        (tmp_path / (module + ".py")).write_text("raise SystemExit('a trap')")
-    for program in ("jupyter", "jupyter-lab", "python", "pytest"):
-        (tmp_path / program).write_text("#!/bin/sh\necho a trap\n")
-        (tmp_path / program).chmod(0o755)
-    return tmp_path
+    return ended.returncode, ended.stdout.decode(), errors[-1]
 
 
 # -- run.py: what is installed and started, whatever the caller's shell has set
@@ -66,12 +53,17 @@ SHELL = dict(
 
 
 @needs_venv
-def test_run_py_in_a_shell_and_a_folder_of_others(traps):
+def test_run_py_in_a_shell_and_a_folder_of_others(tmp_path):
     """All at once: other programs first, other modules, settings, no home, another folder."""
-    path = f"{traps}{os.pathsep}{os.environ['PATH']}"
-    changes = dict(SHELL, PYTHONPATH=str(traps), PATH=path)
+    for module in ("numpy", "sitecustomize", "megengine"):
+        (tmp_path / (module + ".py")).write_text("raise SystemExit('a trap')")
+    for program in ("jupyter", "jupyter-lab", "python", "pytest"):
+        (tmp_path / program).write_text("#!/bin/sh\necho a trap\n")
+        (tmp_path / program).chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    changes = dict(SHELL, PYTHONPATH=str(tmp_path), PATH=path)
     # run.py's own Python is the user's choice
-    status, _, line = run([sys.executable, "-I"] + ASK, changes, cwd=str(traps))
+    status, _, line = run([sys.executable, "-I"] + ASK, changes, cwd=str(tmp_path))
     assert (status, line[: len(ANSWER)]) == (2, ANSWER)
     status, out, _ = run([sys.executable, "-I", ASK[0], "lab", "--version"], changes)
     assert (status, out.split()[-1]) == (0, doctor.metadata.version("jupyterlab"))
@@ -91,32 +83,49 @@ def test_run_py_with_streams(redirection):
 INPUT = ROOT / "data" / TEST_INPUT
 
 
-def test_closed_streams(tmp_path):
+def denoise_command(out):
+    return [sys.executable, "-m", "rawkit", "denoise", str(INPUT), str(out)]
+
+
+@pytest.mark.parametrize("streams", ["", "<&- 2>&-"])
+def test_locale_umask_no_home_and_closed_streams(streams, tmp_path):
     """MegEngine's C code writes to stream 2, which must be no file of ours."""
     out = tmp_path / "out.bin"
-    arguments = [sys.executable, "-m", "rawkit", "denoise", str(INPUT), str(out)]
-    ended = run(["bash", "-c", '"$@" <&- 2>&-', "-"] + arguments)
-    assert ended[0] == 0
+    changes = dict(POSIX, HOME=NOWHERE, OMP_NUM_THREADS="none", TMPDIR="/nowhere")
+    changes["LC_NUMERIC"] = "de_DE.UTF-8"
+    shell = ["bash", "-c", f'umask 077; "$@" {streams}', "-"]
+    assert run(shell + denoise_command(out), changes)[0] == 0
+    assert out.stat().st_mode & 0o777 == 0o600
     assert open_patches(out).shape == open_patches(INPUT).shape
 
 
-def test_locale_umask_and_no_home(tmp_path):
-    arguments = [sys.executable, "-m", "rawkit", "denoise", str(INPUT), str(tmp_path / "out.bin")]
-    changes = dict(POSIX, HOME=NOWHERE, OMP_NUM_THREADS="none", TMPDIR="/nowhere")
-    changes["LC_NUMERIC"] = "de_DE.UTF-8"
-    masked = ["bash", "-c", 'umask 077; "$@"', "-"] + arguments
-    assert run(masked, changes)[0] == 0
-    assert (tmp_path / "out.bin").stat().st_mode & 0o777 == 0o600
+STEP = """
+import numpy as np
+import rawkit.training
+import megengine as mge
+model = rawkit.nn.Baseline()
+x = np.ones((1, 1, 16, 16), np.float32)
+gradients = mge.autodiff.GradManager().attach(model.parameters())
+with gradients:
+    loss = rawkit.training.l1_loss(model(mge.Tensor(x)), mge.Tensor(x))
+    gradients.backward(loss)
+print(np.isfinite(loss.item()))
+"""
+
+
+def test_a_training_step_prints_nothing_of_its_own(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("MGB_")]:
+        monkeypatch.delenv(name)
+    assert run([sys.executable, "-c", STEP]) == (0, "True\n", "")
+
+
+@pytest.mark.parametrize("name, words", [("gpu9", "no device gpu9"), ("abc", "Invalid device")])
+def test_a_device_that_is_not_there_is_one_line(name, words, tmp_path):
+    status, _, line = run(denoise_command(tmp_path / "out.bin"), {"MGE_DEFAULT_DEVICE": name})
+    assert status == 2 and words in line and "MGE_DEFAULT_DEVICE" in line
 
 
 # -- notebooks
-
-
-def notebook(*sources):
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    made = nbformat.v4.new_notebook(cells=cells)
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    return made
 
 
 FIGURE = """
@@ -147,14 +156,14 @@ def test_figures_show_whatever_the_user_has_set(tmp_path, monkeypatch):
         "HOME": NOWHERE,
     }.items():
         monkeypatch.setenv(name, str(value))
-    made = notebook(FIGURE, "print(plt.rcParams['figure.facecolor'])")
+    made = new_notebook(FIGURE, "print(plt.rcParams['figure.facecolor'])")
     assert execute(made, "figure") is None
     assert "image/png" in made.cells[0].outputs[-1].data
     assert made.cells[1].outputs[0].text == "white\n"
 
 
 def test_a_killed_kernel_is_told_in_a_line():
-    made = notebook("print('before')", "import os; os.kill(os.getpid(), 9)", "print('after')")
+    made = new_notebook("print('before')", "import os; os.kill(os.getpid(), 9)", "print('after')")
     assert "killed, perhaps for want of memory" in execute(made, "killed")
     assert made.cells[0].outputs[0].text == "before\n"
 
@@ -166,70 +175,36 @@ def test_the_doctor_finds_nothing_here(capsys):
     assert doctor.report() == 0, capsys.readouterr().out
 
 
-def blocked(folder, module, fault):
-    """A folder for PYTHONPATH, in which a module is broken."""
-    (folder / (module + ".py")).write_text(fault if "kill" in fault else "raise " + fault)
-    return {"PYTHONPATH": str(folder)}
-
-
-NO_GL = "ImportError('libGL.so.1: cannot open shared object file')"
+NO_GL = "raise ImportError('libGL.so.1: cannot open shared object file')"
 KILLED = "import os; os.kill(os.getpid(), 4)"
+NO_LIBRARY = "import ctypes\ndef CDLL(name):\n    raise OSError(name)\nctypes.CDLL = CDLL"
 
 
 @pytest.mark.parametrize(
-    "module, fault, told",
+    "module, code, path, told",
     [
-        ("cv2", NO_GL, "sudo apt-get install libgl1"),
-        ("megengine", KILLED, "ended by signal 4"),
+        ("cv2", NO_GL, "auto", "sudo apt-get install libgl1"),
+        ("megengine", KILLED, "auto", "^ended by signal 4$"),
+        ("sitecustomize", NO_LIBRARY, "onednn", "oneDNN cannot be loaded"),
+        ("other", "", "native", "unset RAWKIT_CONV"),
     ],
 )
-def test_the_doctor_says_why_networks_do_not_start(module, fault, told, tmp_path, monkeypatch):
-    for name, value in blocked(tmp_path, module, fault).items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ImportError, match=told) as found:
-        doctor.check_networks()
-    assert ("libgl1" in str(found.value)) == (fault == NO_GL)
-
-
-def test_a_command_says_it_too(tmp_path):
-    command = [sys.executable, "-m", "rawkit", "denoise", str(INPUT), str(tmp_path / "out.bin")]
-    status, _, line = run(command, blocked(tmp_path, "cv2", NO_GL))
-    assert status == 2 and line.startswith("rawkit denoise: MegEngine cannot load a library")
-    assert line.endswith("python -m rawkit doctor tells more")
-
-
-@pytest.mark.parametrize(
-    "variables, told",
-    [
-        ({"RAWKIT_CONV": "onednn"}, "oneDNN cannot be loaded"),
-        ({"RAWKIT_CONV": "native"}, "unset RAWKIT_CONV"),
-    ],
-)
-def test_the_doctor_sees_what_makes_networks_slow_or_stop(variables, told, tmp_path, monkeypatch):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    if told.startswith("oneDNN"):
-        (tmp_path / "sitecustomize.py").write_text(
-            "import ctypes; ctypes.CDLL = lambda name: (_ for _ in ()).throw(OSError(name))"
-        )
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+def test_the_doctor_says_why_networks_are_slow_or_do_not_start(
+    module, code, path, told, tmp_path, monkeypatch
+):
+    (tmp_path / (module + ".py")).write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("RAWKIT_CONV", path)
     with pytest.raises(ImportError, match=told):
         doctor.check_networks()
 
 
-@pytest.mark.parametrize(
-    "name, value, told",
-    [
-        ("RAWKIT_RUN", "Full", "found 'Full', expected quick or full"),
-        ("RAWKIT_CONV", "fast", "found 'fast', expected one of auto, onednn, native"),
-        ("RAWKIT_DATAS", "data", "RAWKIT_DATAS: not known, expected one of RAWKIT_DATA, "),
-    ],
-)
-def test_the_doctor_reads_the_settings(name, value, told, monkeypatch):
-    doctor.check_settings()
-    monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match=told):
-        doctor.check_settings()
+def test_a_command_says_it_too(tmp_path):
+    (tmp_path / "cv2.py").write_text(NO_GL)
+    command = denoise_command(tmp_path / "out.bin")
+    status, _, line = run(command, {"PYTHONPATH": str(tmp_path)})
+    assert status == 2 and line.startswith("rawkit denoise: MegEngine cannot load a library")
+    assert line.endswith("python -m rawkit doctor tells more")
 
 
 def test_the_doctor_goes_on_where_a_check_fails(capsys, monkeypatch, tmp_path):
@@ -272,26 +247,17 @@ def test_a_python_without_numpy_is_told_in_a_line(tmp_path):
 # -- the expensive ones
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """The tracked files, in a folder whose name is not plain."""
-    folder = tmp_path / "a folder of ünïcode"
-    names = subprocess.check_output(["git", "ls-files", "-z"], cwd=str(ROOT)).decode()
-    for name in filter(None, names.split("\0")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(str(ROOT / name), str(folder / name))
-    return folder
-
-
 @pytest.mark.expensive
 @pytest.mark.parametrize("python", ["python3.6", "python3.7", "python3"])
-def test_a_first_start_without_uv(python, clone, tmp_path):
-    """The user's Python is any 3.6 or newer; uv is nowhere."""
+def test_a_first_start_without_uv(python, tmp_path):
+    """The user's Python is any 3.6 or newer; uv is nowhere; the folder's name is not plain."""
     found = shutil.which(python)
     if not found or subprocess.call([found, "-c", "import pip"], stderr=subprocess.DEVNULL):
         pytest.skip(f"no {python} with pip here")
-    started = time.time()
+    clone = tmp_path / "a folder of ünïcode"
+    clone.mkdir()
+    copy = 'git ls-files -z | xargs -0 cp --parents -t "$0"'
+    subprocess.check_call(["bash", "-c", copy, str(clone)], cwd=str(ROOT))
     status, out, line = run([found, "run.py", "notebooks", "none"], cwd=str(clone))
     assert (status, line[:16]) == (2, "rawkit notebooks"), line
     assert "Fetching uv" in out
-    print(f"{python}: {time.time() - started:.0f} s")

@@ -10,22 +10,19 @@ from safetensors import safe_open
 from rawkit.nn.tensor_files import load_arrays, save_arrays
 
 
-def test_what_is_saved_is_loaded(tmp_path):
+def test_what_is_saved_is_loaded_by_us_and_by_others(tmp_path):
     arrays = {"a": np.ones((2, 3), np.float32), "b/c": np.array(4), "d": np.zeros(0)}
     arrays["turned"] = np.arange(6.0).reshape(2, 3).T
-    save_arrays(tmp_path / "a.safetensors", arrays, {"steps": 3})
-    found, meta = load_arrays(str(tmp_path / "a.safetensors"))
+    path = tmp_path / "a.safetensors"
+    save_arrays(str(path), arrays, {"steps": 3})
+    found, meta = load_arrays(str(path))
     assert meta == {"steps": 3} and sorted(found) == sorted(arrays)
-    for name in arrays:
-        np.testing.assert_array_equal(found[name], arrays[name])
-        assert (found[name].dtype, found[name].shape) == (arrays[name].dtype, arrays[name].shape)
-
-
-def test_any_program_that_reads_safetensors_reads_them(tmp_path):
-    save_arrays(tmp_path / "a", {"x": np.ones(3)}, {"steps": 3})
-    with safe_open(str(tmp_path / "a"), "np") as file:
+    with safe_open(str(path), "np") as file:  # as any program may that reads safetensors
         assert json.loads(file.metadata()["meta"])["steps"] == 3
-        np.testing.assert_array_equal(file.get_tensor("x"), np.ones(3))
+        for name, array in arrays.items():
+            for one in (found[name], file.get_tensor(name)):
+                np.testing.assert_array_equal(one, array)
+                assert (one.dtype, one.shape) == (array.dtype, array.shape)
 
 
 def with_header(header, data=bytes(8)):

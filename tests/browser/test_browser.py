@@ -1,7 +1,7 @@
 """The compare slider and the explorer in real front ends: JupyterLab 4, Notebook 7, plain HTML.
 
 Needs Chromium and `npm install` in this folder; skipped without them unless
-RAWKIT_BROWSER=required.  Screenshots of a failing test stay in outputs/browser/.
+RAWKIT_BROWSER=required.  Screenshots stay in pytest's folder for temporary files.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import nbformat
 import numpy as np
 import pytest
+from notebook_runs import new_notebook
 from PIL import Image
 from slider_pictures import pictures_of
 
@@ -70,18 +71,20 @@ explore(noisy, {"model": find}, gt)
 
 
 def patches():
-    names = {}
-    exec(MAKE_PATCHES, names)
-    return names["noisy"], names["pred"], names["gt"]
+    return defined(MAKE_PATCHES, "noisy", "pred", "gt")
+
+
+def defined(code, *names):
+    """What these names are after the code has run."""
+    space = {}
+    exec(code, space)
+    return [space[name] for name in names]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    cells = [nbformat.v4.new_code_cell(text.strip()) for text in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, str(folder / "01_widgets.ipynb"))
+    nbformat.write(new_notebook(*CELLS), str(folder / "01_widgets.ipynb"))
     return folder
 
 
@@ -121,17 +124,14 @@ def jupyter_server(folder, environment):
     process = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab"] + options, env=environment, stdout=log, stderr=log
     )
-    address = f"http://127.0.0.1:{port}"
+    address, end = f"http://127.0.0.1:{port}", time.time() + 180  # s, on a busy machine
     try:
-        for _ in range(1800):  # three minutes, on a busy machine
-            assert process.poll() is None, (folder / "server.log").read_text()
-            try:
+        while True:
+            with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"{address}/api/status?token={TOKEN}", timeout=5)
                 break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            raise AssertionError("no answer: " + (folder / "server.log").read_text())
+            assert process.poll() is None and time.time() < end, (folder / "server.log").read_text()
+            time.sleep(0.1)
         yield address
     finally:
         process.terminate()
@@ -140,11 +140,10 @@ def jupyter_server(folder, environment):
 
 
 @pytest.fixture
-def drive(request):
-    """Run drive.js; keep the screenshots only if the test fails."""
-    out = ROOT / "outputs" / "browser" / request.node.name
-    shutil.rmtree(str(out), ignore_errors=True)
-    out.mkdir(parents=True)
+def drive(tmp_path):
+    """Run drive.js; the screenshots stay where pytest keeps the folders of its last runs."""
+    out = tmp_path / "screenshots"
+    out.mkdir()
 
     def run(url, **options):
         job = dict(options, url=url, chromium=CHROMIUM, out=str(out))
@@ -161,10 +160,7 @@ def drive(request):
         }
         return report
 
-    failed = request.session.testsfailed
-    yield run
-    if request.session.testsfailed == failed:
-        shutil.rmtree(str(out))
+    return run
 
 
 def check_picture(shown, images, edges, lens):
@@ -192,31 +188,28 @@ def check_slider(report):
     assert report["size"] == [4 * 128, 4 * 128]
     shots = report["images"]
     check_picture(shots["start"], images, (1 / 3, 2 / 3), lens=report["lens"])
-    assert report["mouse"] == pytest.approx([1 / 4, 2 / 3], abs=0.003)
-    check_picture(shots["mouse"], images, report["mouse"], lens=1 / 4)
-    assert report["keyboard"] == pytest.approx([0.15, 2 / 3], abs=0.003)
-    check_picture(shots["keyboard"], images, report["keyboard"], lens=1 / 4)
     check_picture(shots["alone"], images[:1], (), lens=1 / 4)
     check_picture(shots["second"], images[1:2], (), lens=1 / 4)
-    assert report["touch"] == pytest.approx([0.4, 2 / 3], abs=0.003)
-    check_picture(shots["touch"], images, report["touch"], lens=0.4)
+    for way, edge, lens in (
+        ("mouse", 1 / 4, 1 / 4),
+        ("keyboard", 0.15, 1 / 4),
+        ("touch", 0.4, 0.4),
+    ):
+        assert report[way] == pytest.approx([edge, 2 / 3], abs=0.003)
+        check_picture(shots[way], images, report[way], lens)
     # the page's other slider stayed where it was
     assert [len(at) for at in report["others"]] == [1]
     assert report["others"][0] == pytest.approx([1 / 2], abs=0.003)
-
-
-def check_explorer(report):
-    noisy, pred, gt = patches()
-    images = pictures_of(compare([noisy[1], pred[1], gt[1]]))
-    check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
-    assert report["explorerText"].startswith("patch 1 of 3")
 
 
 @pytest.mark.parametrize("front_end", ["lab/tree", "notebooks"], ids=["lab", "notebook"])
 def test_widgets_live(server, drive, front_end):
     report = drive(f"{server}/{front_end}/01_widgets.ipynb?token={TOKEN}", run=True, explorer=True)
     check_slider(report)
-    check_explorer(report)
+    noisy, pred, gt = patches()
+    images = compare([noisy[1], pred[1], gt[1]]).images
+    check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
+    assert report["explorerText"].startswith("patch 1 of 3")
 
 
 PHOTOGRAPH = """
@@ -239,17 +232,13 @@ ipywidgets.VBox([upload, answer])
 
 
 def test_a_photographs_noise_comes_back_and_a_file_goes_up(server, folder, drive, tmp_path):
-    cells = [nbformat.v4.new_code_cell(s) for s in (MAKE_PATCHES + PHOTOGRAPH, UPLOAD, CELLS[-1])]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    notebook = new_notebook(MAKE_PATCHES + PHOTOGRAPH, UPLOAD, CELLS[-1])
     nbformat.write(notebook, str(folder / "photograph.ipynb"))
     sent = tmp_path / "night.dng"
     sent.write_bytes(bytes(range(256)) * 2000)
     address = f"{server}/lab/workspaces/photo/tree/photograph.ipynb?token={TOKEN}"
     found = drive(address, run=True, upload=str(sent))
-    names = {}
-    exec(MAKE_PATCHES + PHOTOGRAPH, names)
-    before, after, tone = (names[name] for name in ("before", "after", "tone"))
+    before, after, tone = defined(MAKE_PATCHES + PHOTOGRAPH, "before", "after", "tone")
     assert "denoised, 50 %" in found["label"]
     images = tone(before), tone(before + np.float32(0.5) * (after - before))
     check_picture(found["images"]["half"], images, (1 / 2,), found["lens"])

@@ -1,6 +1,6 @@
 """Make the README's pictures from the suite's own data and weights.  By hand:
 
-python tests/browser/pictures.py
+python tests/benchmarks/pictures.py
 
 Needs what the browser tests need: the explorer is filmed in a real JupyterLab.
 """
@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
 
 import matplotlib
 import nbformat
@@ -21,6 +23,7 @@ import pandas
 import test_browser as browser
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
+from notebook_runs import new_notebook
 from PIL import Image, ImageDraw, ImageFont
 
 from rawkit import open_patches, pack_bayer, places, view
@@ -143,10 +146,7 @@ def explorer_frames(weights):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         texts = [CELLS[0] % weights.resolve()] + list(CELLS[1:])
-        cells = [nbformat.v4.new_code_cell(text.strip()) for text in texts]
-        notebook = nbformat.v4.new_notebook(cells=cells)
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(notebook, str(folder / "explorer.ipynb"))
+        nbformat.write(new_notebook(*texts), str(folder / "explorer.ipynb"))
         environment = browser.private_environment(folder)
         with browser.jupyter_server(folder, environment) as address:
             url = f"{address}/lab/tree/explorer.ipynb?token={browser.TOKEN}"

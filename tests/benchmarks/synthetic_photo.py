@@ -5,8 +5,9 @@ mosaic begins with green and has a masked border of odd width.
 """
 
 import numpy as np
+from photo_files import make_photo
 
-from rawkit.photo import Metadata, Photo, tags
+from rawkit.photo import tags
 from rawkit.photo.dng import SRGB_TO_XYZ
 from rawkit.synth import Sensor, expose, plane_noise, scene_rng
 from rawkit.synth.optics import blur, to_mosaic
@@ -60,25 +61,8 @@ def make_synthetic():
     span = (white - BLACK) * STEP
     profile = np.array([[slope / span, read / span**2]])
     matrix = (FILTERS.T * NEUTRAL).T @ np.linalg.inv(SRGB_TO_XYZ)
-    return Photo(
-        mosaic=np.ascontiguousarray(mosaic),
-        active=(BORDER, BORDER, BORDER + HEIGHT, BORDER + WIDTH),
-        phase="GRBG",
-        black_level=np.full((2, 2), float(BLACK)),
-        black_deltas=(np.zeros(HEIGHT), np.zeros(WIDTH)),
-        white_level=float(white),
-        bits=BITS,
-        white_balance=NEUTRAL,
-        color_matrix=matrix,
-        orientation=1,
-        make="rawkit",
-        model="made-up camera",
-        metadata=Metadata(
-            {"Exif.Image.Make": "rawkit", "Exif.Photo.ISOSpeedRatings": "6400"}, {}, ""
-        ),
-        tags={
-            tags.NOISE_PROFILE: (12, 2, tuple(profile.ravel())),
-        },
-        noise_profile=profile,
-        notes=(),
-    ), gt
+    active = BORDER, BORDER, BORDER + HEIGHT, BORDER + WIDTH
+    fields = {"white_balance": NEUTRAL, "color_matrix": matrix, "noise_profile": profile}
+    fields["tags"] = {tags.NOISE_PROFILE: (12, 2, tuple(profile.ravel()))}
+    mosaic = np.ascontiguousarray(mosaic)
+    return make_photo(mosaic, "GRBG", active, BLACK, white, **fields), gt
