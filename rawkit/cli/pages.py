@@ -13,9 +13,11 @@ from .index import write_index
 from .main import describe
 
 NOTEBOOKS = ROOT / "notebooks"
-# the way back; and a progress bar, which goes to stderr, is no error that should be red
+# the way back; a progress bar, which goes to stderr, is no error that should be red; and on a
+# narrow screen printed tables scroll, as code does, where wrapped lines would tear them apart
 TOP = """[All notebooks](index.html)
 <style>.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { background: none }
+.jp-OutputArea-output pre { white-space: pre; overflow-x: auto }
 </style>"""
 
 

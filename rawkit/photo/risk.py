@@ -73,7 +73,8 @@ def _sums(model, crop, noise, white):
     moved = pack_bayer(denoise_mosaic(model, changed, noise, white) - clean)
     variance, taken = np.square(deviation), np.square(pack_bayer(clean - crop))
     # each pixel counts by its own noise, but none in the dark for more than the usual one
-    weight = (pack_bayer(crop) < NEAR_CLIP * np.minimum(white, FULL_SCALE)) / (variance + np.median(variance))
+    unclipped = pack_bayer(crop) < NEAR_CLIP * np.minimum(white, FULL_SCALE)
+    weight = unclipped / (variance + np.median(variance))
     derivative = signs * moved / (CHANGE * deviation)
     values = taken * weight, derivative * variance * weight, variance * weight
     return np.array([x.sum((1, 2), dtype=np.float64) for x in values])
