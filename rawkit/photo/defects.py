@@ -42,9 +42,10 @@ def find_defects(rggb, noise):
         line = [real * x[i] for x in noise.line]
         for y, x in _candidates(padded, line):
             around = np.sort([padded[y + 1 + dy, x + 1 + dx] for dy, dx in AROUND])
-            bound = _bound(line, around[3:5].mean())
+            middle = around[3:5].mean()
+            bound = _bound(line, middle)
             if plane[y, x] > around[-2] + bound or plane[y, x] < around[1] - bound:
-                found[y, x], new[y, x] = True, around[3:5].mean()
+                found[y, x], new[y, x] = True, middle
         for x in _columns(padded[1:-1, 1:-1]):
             found[:, x], new[:, x] = True, (plane[:, x - 1] + plane[:, x + 1]) / 2
     return where, repaired

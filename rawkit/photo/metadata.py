@@ -57,15 +57,10 @@ def read_metadata(path):
     Metadata
     """
     try:
-        image = pyexiv2.Image(str(path))
-    except RuntimeError:  # no kind of file that Exiv2 knows, or a damaged one
+        with pyexiv2.Image(str(path)) as image:
+            return Metadata(_read(image.read_exif), _read(image.read_iptc), image.read_raw_xmp())
+    except (RuntimeError, UnicodeError):  # no kind of file that Exiv2 knows, or a damaged one
         return NONE
-    try:
-        return Metadata(_read(image.read_exif), _read(image.read_iptc), image.read_raw_xmp())
-    except (RuntimeError, UnicodeError):
-        return NONE
-    finally:
-        image.close()
 
 
 def _read(read):
@@ -90,8 +85,8 @@ def write_metadata(dng, metadata):
     lost : list of str
         What could not be written.
     """
-    image, lost = pyexiv2.ImageData(dng), []
-    try:
+    lost = []
+    with pyexiv2.ImageData(dng) as image:
         for what, write, value in (
             ("Exif", image.modify_exif, portable(metadata.exif)),
             ("IPTC", image.modify_iptc, metadata.iptc),
@@ -102,8 +97,6 @@ def write_metadata(dng, metadata):
             except (RuntimeError, UnicodeError):
                 lost.append(what)
         return image.get_bytes(), lost
-    finally:
-        image.close()
 
 
 def portable(exif):
