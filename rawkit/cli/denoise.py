@@ -73,11 +73,9 @@ def _denoise_patches(args, noisy, out):
         raise ValueError(f"{noisy}: found no raw photograph, expected one to write {out}")
     patches = open_patches(noisy)  # before MegEngine, which takes seconds to load
     check_output(out, noisy, args.overwrite)
-    from ..nn import SHIPPED, load_model
     from .submission import write_submission
 
-    model, _ = load_model(args.weights or SHIPPED, run_code=args.run_code)
-    write_submission(model, noisy, out, args.self_ensemble, progress=True)
+    write_submission(_model(args), noisy, out, args.self_ensemble, progress=True)
     print(f"{out}: {len(patches)} patches")
 
 
@@ -93,10 +91,10 @@ def _photo_options(args):
 
 
 def _denoise_photo(args, source, out):
-    from ..photo.dng import check_dng
+    from ..places import check_output
 
     options = _photo_options(args)
-    check_dng(out, source, args.overwrite)
+    check_output(out, source, args.overwrite, ending=".dng")
     with _bar(1) as bar:
         _denoise_one(_model(args), source, out, options, bar)
 
@@ -132,11 +130,9 @@ def _denoise_many(args, inputs, folder):
     sources = [source for path in inputs for source in _photos_of(path)]
     if not sources:
         raise FileNotFoundError(f"{inputs[0]}: found no raw file, expected some")
-    folder.mkdir(parents=True, exist_ok=True)
     check_folder(folder)
     jobs, failed = _jobs(sources, folder, args.overwrite)
-    if jobs:
-        model = _model(args)
+    model = _model(args) if jobs else None
     with _bar(len(jobs)) as bar:
         for number, (source, out) in enumerate(jobs, start=1):
             try:

@@ -30,18 +30,18 @@ def find_violation(before, after):
     str, or None if it does not
         The largest move of a mean, and where.
     """
-    moves = []
+    cases = []
     height, width = (n // (2 * BLOCK) * 2 * BLOCK for n in active_view(before).shape)
+    if not height * width:
+        return None  # too small to have a block
     for (y, x), color, black in zip(CELL, before.phase, before.black_level.ravel()):
         old, new = (_blocks(active_view(p)[y:height:2, x:width:2]) for p in (before, after))
-        if old is None:
-            return None  # too small to have a block
         light = np.maximum(old.mean(-1) - black, 0)
         # what noise and detail do to the mean of a block; shared by fast and slow changes alike
         noise = SIGMAS * old.std(-1) / BLOCK
         share = GREENS if color == "G" else LIGHT
         moved = new.mean(-1) - old.mean(-1)
-        moves.append((moved, noise, light))
+        cases.append((color, moved, noise, light, share))
         around = HALO * maximum_filter(light, 3, mode="nearest")
         beyond = np.abs(moved) - noise - CODE - np.maximum(share * light, around)
         if beyond.max() > 0:
@@ -50,34 +50,26 @@ def find_violation(before, after):
                 f"{color} by {moved[row, column]:+.1f} codes at row {row * 2 * BLOCK + y}, "
                 f"column {column * 2 * BLOCK + x}"
             )
-    return _systematic(before.phase, moves)
+    one, other = (case for case in cases if case[0] == "G")
+    noise = np.hypot(one[2], other[2])
+    cases.append(("the greens apart", one[1] - other[1], noise, one[3], GREENS))
+    return _systematic(cases)
 
 
 def _blocks(plane):
-    """The pixels of whole blocks, shape (rows, columns, BLOCK * BLOCK)."""
+    """The pixels of blocks, shape (rows, columns, BLOCK * BLOCK)."""
     rows, columns = (n // BLOCK for n in plane.shape)
-    if not rows * columns:
-        return None
-    plane = plane[: rows * BLOCK, : columns * BLOCK].astype(np.float32)
-    blocks = plane.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
+    blocks = plane.astype(np.float32).reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
     return blocks.reshape(rows, columns, -1)
 
 
-def _systematic(phase, moves):
+def _systematic(cases):
     """What no block shows by itself: a color that moves, or greens that part, at one brightness."""
-    greens = [i for i, color in enumerate(phase) if color == "G"]
-    parted = moves[greens[0]][0] - moves[greens[1]][0]
-    noise = np.hypot(moves[greens[0]][1], moves[greens[1]][1])
-    cases = [(name, *move) for name, move in zip(phase, moves)]
-    cases.append(("the greens apart", parted, noise, moves[greens[0]][2]))
-    for name, moved, noise, light in cases:
+    for name, moved, noise, light, share in cases:
         order = np.argsort(light, axis=None)
-        share = LIGHT if len(name) == 1 and name != "G" else GREENS
         for part in np.array_split(order, min(BINS, order.size)):
-            mean = moved.flat[part].mean()
+            mean, level = moved.flat[part].mean(), light.flat[part].mean()
             error = np.sqrt(np.square(noise.flat[part]).sum()) / part.size
-            if abs(mean) > error + CODE + share * light.flat[part].mean():
-                return (
-                    f"{name} by {mean:+.1f} codes where the light is {light.flat[part].mean():.0f}"
-                )
+            if abs(mean) > error + CODE + share * level:
+                return f"{name} by {mean:+.1f} codes where the light is {level:.0f}"
     return None

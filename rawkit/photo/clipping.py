@@ -16,18 +16,19 @@ AROUND = 1 / 100  # of those codes: the tail below a pile that it is compared wi
 DENSER = 4  # times as many pixels a code as in that tail
 LEAST = 0.5  # of the claimed white level
 
-Clip = namedtuple("Clip", "low level found")
-Clip.__doc__ = """Where the places of the 2 x 2 cell clip; arrays of shape (2, 2).
 
-Attributes
-----------
-low : codes
-    From here on a pixel is clipped.
-level : codes
-    The middle of the pile.
-found : bool
-    Whether there is a pile; without one both are the white level that the file claims.
-"""
+class Clip(namedtuple("Clip", "low level found")):
+    """Where the places of the 2 x 2 cell clip; arrays of shape (2, 2).
+
+    Attributes
+    ----------
+    low : codes
+        From here on a pixel is clipped.
+    level : codes
+        The middle of the pile.
+    found : bool
+        Whether there is a pile; without one both are the white level that the file claims.
+    """
 
 
 def find_clip(photo):

@@ -17,7 +17,7 @@ STRIP = 32  # rows at a time, which a processor's cache holds
 AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
-def find_defects(rggb, variance):
+def find_defects(rggb, noise):
     """Find defects in a mosaic.
 
     A pixel is one if it lies beyond all eight neighbors of its color but one, so that pairs
@@ -26,7 +26,7 @@ def find_defects(rggb, variance):
     Parameters
     ----------
     rggb : array, shape (H, W), float32; H and W even
-    variance : function (plane number, values) -> the noise's variance
+    noise : FrameNoise
 
     Returns
     -------
@@ -34,21 +34,29 @@ def find_defects(rggb, variance):
     repaired : ndarray, shape (H, W), float32
         `rggb` with the median of its neighbors in place of a defect.
     """
+    real = max(noise.flat, 1.0) ** 2  # where a camera smoothed it, the line lies too low
     where, repaired = np.zeros(rggb.shape, bool), rggb.copy()
     for i, (y0, x0) in enumerate(CELL):
         plane, found, new = (x[y0::2, x0::2] for x in (rggb, where, repaired))
         padded = np.pad(plane, 1, mode="reflect")
-        for y, x in _candidates(padded, lambda values, i=i: variance(i, values)):
+        line = [real * x[i] for x in noise.line]
+        for y, x in _candidates(padded, line):
             around = np.sort([padded[y + 1 + dy, x + 1 + dx] for dy, dx in AROUND])
-            bound = HOT * np.sqrt(max(variance(i, around[3:5].mean()), 1.0))
+            middle = around[3:5].mean()
+            bound = _bound(line, middle)
             if plane[y, x] > around[-2] + bound or plane[y, x] < around[1] - bound:
-                found[y, x], new[y, x] = True, around[3:5].mean()
+                found[y, x], new[y, x] = True, middle
         for x in _columns(padded[1:-1, 1:-1]):
             found[:, x], new[:, x] = True, (plane[:, x - 1] + plane[:, x + 1]) / 2
     return where, repaired
 
 
-def _candidates(padded, variance):
+def _bound(line, values):
+    """How far beyond its neighbors a pixel may lie, at their value."""
+    return HOT * np.sqrt(np.maximum(line[0] * values + line[1], 1.0))
+
+
+def _candidates(padded, line):
     """Places that stand far off the mean of their neighbors, the farthest one left out."""
     places = []
     for top in range(0, len(padded) - 2, STRIP):
@@ -57,8 +65,7 @@ def _candidates(padded, variance):
         around = [strip[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in AROUND]
         total = sum(around)
         most, least = functools.reduce(np.maximum, around), functools.reduce(np.minimum, around)
-        bound = HOT * np.sqrt(np.maximum(variance(total / 8), 1.0))
-        plane = strip[1:-1, 1:-1]
+        plane, bound = strip[1:-1, 1:-1], _bound(line, total / 8)
         far = (plane - (total - most) / 7 > bound) | ((total - least) / 7 - plane > bound)
         places.append(np.argwhere(far) + (top, 0))
     return np.concatenate(places)

@@ -4,13 +4,14 @@ import os
 
 import numpy as np
 
+from ..places import check_output
 from .banding import find_banding
 from .checking import find_violation
 from .clipping import find_clip, find_white, flatten
 from .defects import find_defects
-from .dng import check_dng, write_dng
+from .dng import write_dng
 from .frame import CELL, from_rggb, to_rggb
-from .measuring import measure_mosaic, plain_noise, strengthen
+from .measuring import measure_mosaic
 from .metadata import mark_denoised
 from .reading import read_photo
 
@@ -55,14 +56,14 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     flat = flatten(photo, clip)
     white, repaired = find_white(flat, clip), to_rggb(flat)
     noise = measure_mosaic(repaired)
-    defects, repaired = _set_aside(repaired, noise)
+    defects, repaired = find_defects(repaired, noise)
     # MegEngine takes seconds to load
     from .risk import choose_share
     from .tiles import denoise_mosaic
 
     keep = None if remove_hot_pixels else defects
     before = from_rggb(flat, repaired) if remove_hot_pixels else photo
-    treatments = [(noise, repaired), (plain_noise(noise), repaired)]
+    treatments = [(noise, repaired), (noise.plain(), repaired)]
     if noise.factor is None and not any(np.ptp(x) for x in noise.line):
         treatments.pop()
     rows, columns = find_banding(repaired, noise)[0]
@@ -71,32 +72,19 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         treatments.insert(0, (measure_mosaic(even), even))
     for treatment, mosaic in treatments:
         if strength > 1:
-            treatment, share = strengthen(treatment, strength), np.ones(4)
+            treatment, share = treatment.scaled(strength**2), np.ones(4)
         else:
             share = strength * choose_share(model, flat, mosaic, treatment, white)
         clean = denoise_mosaic(model, mosaic, treatment, white, progress)
         clean = mix(repaired, clean, share)
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
-        answer = answer._replace(
-            white_level=photo.white_level, metadata=mark_denoised(photo.metadata)
-        )
+        answer = answer._replace(white_level=photo.white_level)
         violation = find_violation(before, answer)
         if violation is None:
-            return answer
+            return answer._replace(metadata=mark_denoised(photo.metadata))
     raise ValueError(
         f"denoising would move a local mean ({violation}); expected it to stay, so nothing is done"
     )
-
-
-def _set_aside(noisy, noise):
-    """The defects of a mosaic, and the mosaic with their neighbors' values in their place."""
-    slope, intercept = noise.line
-    real = max(noise.flat, 1.0) ** 2  # where a camera smoothed it, the line lies too low
-
-    def variance(plane, values):
-        return real * (slope[plane] * values + intercept[plane])
-
-    return find_defects(noisy, variance)
 
 
 def mix(noisy, clean, share):
@@ -140,7 +128,7 @@ def denoise_file(
     ValueError, OSError
         As `read_photo`, `denoise_photo` and `write_dng`; then nothing is written.
     """
-    out = check_dng(out, source, overwrite)
+    check_output(out, source, overwrite, ending=".dng")
     photo = read_photo(source)
     try:
         denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress)

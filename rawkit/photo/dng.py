@@ -51,21 +51,13 @@ def write_dng(path, photo, overwrite=False):
     ----------
     Adobe: "Digital Negative (DNG) Specification", version 1.7.1.0, 2023.
     """
-    path = check_dng(path, overwrite=overwrite)
+    check_output(path, overwrite=overwrite, ending=".dng")
     data, lost = write_metadata(encode_dng(photo).getvalue(), photo.metadata)
     if lost:
         warnings.warn(f"{path}: not kept, as it cannot be written: {', '.join(lost)}", stacklevel=2)
     with atomic_file(path) as file:
         file.write(data)
-        check_dng(path, overwrite=overwrite)  # it may have come meanwhile
-    return path
-
-
-def check_dng(path, source=None, overwrite=False):
-    """Say in time that a DNG could not be written; arguments and errors of `check_output`."""
-    path = Path(path)
-    check_output(path, source, overwrite, ending=".dng")
-    return path
+    return Path(path)
 
 
 def encode_dng(photo):
@@ -78,29 +70,15 @@ def encode_dng(photo):
     file = io.BytesIO()  # tifffile takes no nameless temporary file
     common = {"metadata": None, "compression": None, "software": "rawkit"}
     with tifffile.TiffWriter(file) as tiff:
-        tiff.write(
-            preview(photo),
-            photometric="rgb",
-            subfiletype=1,
-            subifds=1,
-            extratags=_file_tags(photo),
-            **common,
-        )
-        tiff.write(
-            np.ascontiguousarray(photo.mosaic, "<u2"),
-            photometric=tags.CFA,
-            subfiletype=0,
-            rowsperstrip=_rows_per_strip(photo.mosaic.shape),
-            extratags=_raw_tags(photo),
-            **common,
-        )
+        common["extratags"] = _file_tags(photo)
+        tiff.write(preview(photo), photometric="rgb", subfiletype=1, subifds=1, **common)
+        common["extratags"] = _raw_tags(photo)
+        # strips of about 8 MB, so that readers need not take all at once
+        common["rowsperstrip"] = max(1, 2**22 // photo.mosaic.shape[1])
+        mosaic = np.ascontiguousarray(photo.mosaic, "<u2")
+        tiff.write(mosaic, photometric=tags.CFA, subfiletype=0, **common)
     file.seek(0)
     return file
-
-
-def _rows_per_strip(shape):
-    """Strips of about 8 MB, so that readers need not take all at once."""
-    return max(1, min(shape[0], 2**22 // shape[1]))
 
 
 def preview(photo):
@@ -118,22 +96,15 @@ def preview(photo):
     for (y, x), color in zip(CELL, photo.phase):
         plane = seen[y::2, x::2][: rows * step, : columns * step]
         mean = plane.reshape(rows, step, columns, step).mean((1, 3))
-        black = _mean_black(photo, y, x, rows, columns, step)
+        down = photo.black_deltas[0][y::2][: rows * step].reshape(rows, step).mean(1)
+        across = photo.black_deltas[1][x::2][: columns * step].reshape(columns, step).mean(1)
+        black = photo.black_level[y, x] + down[:, None] + across
         share = 0.5 if color == "G" else 1.0
         light[..., "RGB".index(color)] += share * (mean - black) / (photo.white_level - black)
-    light = (light.clip(0, 1) / photo.white_balance).clip(0, 1) @ camera_to_srgb(
-        photo.color_matrix
-    ).T
+    light = (light.clip(0, 1) / photo.white_balance).clip(0, 1)
+    light = light @ camera_to_srgb(photo.color_matrix).T
     exposure = 0.8 / max(np.percentile(light[..., 1], 98), 0.05)
     return to_srgb(light * exposure)
-
-
-def _mean_black(photo, y, x, rows, columns, step):
-    """The black level of a place of the cell in each pixel of the preview, rows and columns too."""
-    down, across = photo.black_deltas
-    down = down[y::2][: rows * step].reshape(rows, step).mean(1)
-    across = across[x::2][: columns * step].reshape(columns, step).mean(1)
-    return photo.black_level[y, x] + down[:, None] + across
 
 
 def camera_to_srgb(color_matrix):
@@ -154,58 +125,54 @@ def camera_to_srgb(color_matrix):
 # -- tags
 
 
-def _fractions(values, limit=10**6):
-    """Numbers as (numerator, denominator, ...), exact where they are short."""
-    parts = [Fraction(float(x)).limit_denominator(limit) for x in values]
-    return tuple(n for part in parts for n in (part.numerator, part.denominator))
-
-
-def _entry(code, kind, values):
-    """One of tifffile's extra tags."""
-    if kind in (tags.RATIONAL, tags.SRATIONAL):
-        return (code, kind, len(values), _fractions(values), True)
+def _entry(kind, values):
+    """A tag's kind, count and value as tifffile takes them; fractions exact where short."""
     if kind == tags.ASCII:
-        return (code, kind, 0, values.encode() + b"\0", True)
-    return (code, kind, len(values), bytes(values) if kind == tags.BYTE else tuple(values), True)
+        return kind, 0, values.encode() + b"\0"
+    if kind in (tags.RATIONAL, tags.SRATIONAL):
+        parts = [Fraction(float(x)).limit_denominator(10**6) for x in values]
+        return kind, len(parts), tuple(n for x in parts for n in (x.numerator, x.denominator))
+    return kind, len(values), bytes(values) if kind == tags.BYTE else tuple(values)
+
+
+def _extra_tags(own, kept):
+    """tifffile's extra tags: what a frame says, unless its file said it already."""
+    entries = {code: _entry(*entry) for code, entry in own.items()}
+    return [(code,) + entry + (True,) for code, entry in {**entries, **kept}.items()]
 
 
 def _file_tags(photo):
     camera = f"{photo.make} {photo.model}".strip() or "unknown camera"
-    entries = {
+    own = {
         tags.ORIENTATION: (tags.SHORT, [photo.orientation]),
         tags.MAKE: (tags.ASCII, photo.make),
         tags.MODEL: (tags.ASCII, photo.model),
         tags.DNG_VERSION: (tags.BYTE, [1, 4, 0, 0]),
         tags.DNG_BACKWARD: (tags.BYTE, [1, 3, 0, 0]),  # since opcode lists may be in it
         tags.UNIQUE_MODEL: (tags.ASCII, camera),
-        tags.COLOR_MATRIX: (tags.SRATIONAL, list(photo.color_matrix.ravel())),
+        tags.COLOR_MATRIX: (tags.SRATIONAL, photo.color_matrix.ravel()),
         tags.ILLUMINANT: (tags.SHORT, [D65]),
-        tags.AS_SHOT_NEUTRAL: (tags.RATIONAL, list(photo.white_balance)),
+        tags.AS_SHOT_NEUTRAL: (tags.RATIONAL, photo.white_balance),
         tags.PREVIEW_COLORS: (tags.LONG, [SRGB]),
     }
     kept = {code: tag for code, tag in photo.tags.items() if code not in tags.RAW}
     if tags.AS_SHOT_XY in kept:
-        del entries[tags.AS_SHOT_NEUTRAL]  # only one of the two is allowed
-    own = [_entry(code, *entry) for code, entry in entries.items() if code not in kept]
-    return own + [(code,) + tag + (True,) for code, tag in kept.items()]
+        del own[tags.AS_SHOT_NEUTRAL]  # only one of the two is allowed
+    return _extra_tags(own, kept)
 
 
 def _raw_tags(photo):
-    black = photo.black_level.ravel()
-    whole = not np.any(black % 1)
-    entries = {
+    own = {
         tags.CFA_DIM: (tags.SHORT, [2, 2]),
         tags.CFA_PATTERN: (tags.BYTE, ["RGB".index(color) for color in photo.phase]),
         tags.CFA_COLORS: (tags.BYTE, [0, 1, 2]),
         tags.CFA_LAYOUT: (tags.SHORT, [1]),
         tags.BLACK_DIM: (tags.SHORT, [2, 2]),
-        tags.BLACK: (tags.LONG, black.astype(int)) if whole else (tags.RATIONAL, black),
+        tags.BLACK: (tags.RATIONAL, photo.black_level.ravel()),
         tags.WHITE: (tags.LONG, [int(photo.white_level)]),
         tags.ACTIVE_AREA: (tags.LONG, photo.active),
     }
-    for code, delta in zip((tags.BLACK_V, tags.BLACK_H), photo.black_deltas):
-        if np.any(delta):
-            entries[code] = (tags.SRATIONAL, list(delta))
-    own = [_entry(code, *entry) for code, entry in entries.items()]
-    kept = {code: tag for code, tag in photo.tags.items() if code in tags.RAW}
-    return own + [(code,) + tag + (True,) for code, tag in kept.items()]
+    for code, deltas in zip((tags.BLACK_V, tags.BLACK_H), photo.black_deltas):
+        if np.any(deltas):
+            own[code] = (tags.SRATIONAL, deltas)
+    return _extra_tags(own, {code: tag for code, tag in photo.tags.items() if code in tags.RAW})

@@ -7,48 +7,50 @@ import numpy as np
 CELL = ((0, 0), (0, 1), (1, 0), (1, 1))  # the places of a 2 x 2 cell, row by row
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
 FULL_SCALE = 65535.0  # DN; where every channel's white level goes
-STRIP = 256  # rows that are turned back at once, to bound memory
+STRIP = 256  # rows that are turned at once, to bound memory; even
 EXACT = 0.02  # codes; float32 is this good, so what is this near to a code is that code
 
-Photo = namedtuple(
-    "Photo",
+_FIELDS = (
     "mosaic active phase black_level black_deltas white_level bits white_balance color_matrix "
-    "orientation make model metadata tags noise_profile notes",
+    "orientation make model metadata tags noise_profile notes"
 )
-Photo.__doc__ = """A raw file's frame and what is needed to develop it.
 
-Attributes
-----------
-mosaic : ndarray, shape (H, W), uint16
-    Codes as stored, a masked border included.
-active : tuple (top, left, bottom, right), pixels of `mosaic`
-    What saw light; any of them may be odd.
-phase : str
-    Colors of the 2 x 2 cell at the corner of `active`, row by row: one of PHASES.
-black_level : ndarray, shape (2, 2), float64, codes
-    Of the same cell.
-black_deltas : tuple of two arrays, shapes (rows,) and (columns,) of `active`; codes
-    What a row and a column add to the black level; zeros for most cameras.
-white_level : float, codes
-    As the file claims it; see `find_clip`.
-bits : int
-    The bits of the white level.
-white_balance : ndarray, shape (3,)
-    As shot: the camera's answer to a neutral surface, green 1 (DNG: AsShotNeutral).
-color_matrix : ndarray, shape (3, 3)
-    From XYZ to the camera's colors (DNG: ColorMatrix1, or LibRaw's table, for D65).
-orientation : int
-    TIFF's 1-8.
-make, model : str
-metadata : Metadata
-    Exif, IPTC and XMP, which a copy keeps.
-tags : dict of int to (type, count, value)
-    Of a DNG: what goes into the file written, see `rawkit.photo.tags`.
-noise_profile : ndarray, shape (n, 2), or None
-    A DNG's own claim: variance = a x + b, x in 0-1 above black, for all or each color.
-notes : tuple of str
-    What a reader should know: what was missing and guessed, what cannot be kept.
-"""
+
+class Photo(namedtuple("Photo", _FIELDS, defaults=("", "", None, {}, None, ()))):
+    """A raw file's frame and what is needed to develop it.
+
+    Attributes
+    ----------
+    mosaic : ndarray, shape (H, W), uint16
+        Codes as stored, a masked border included.
+    active : tuple (top, left, bottom, right), pixels of `mosaic`
+        What saw light; any of them may be odd.
+    phase : str
+        Colors of the 2 x 2 cell at the corner of `active`, row by row: one of PHASES.
+    black_level : ndarray, shape (2, 2), float64, codes
+        Of the same cell.
+    black_deltas : tuple of two arrays, shapes (rows,) and (columns,) of `active`; codes
+        What a row and a column add to the black level; zeros for most cameras.
+    white_level : float, codes
+        As the file claims it; see `find_clip`.
+    bits : int
+        The bits of the white level.
+    white_balance : ndarray, shape (3,)
+        As shot: the camera's answer to a neutral surface, green 1 (DNG: AsShotNeutral).
+    color_matrix : ndarray, shape (3, 3)
+        From XYZ to the camera's colors (DNG: ColorMatrix1, or LibRaw's table, for D65).
+    orientation : int
+        TIFF's 1-8.
+    make, model : str
+    metadata : Metadata
+        Exif, IPTC and XMP, which a copy keeps.
+    tags : dict of int to (type, count, value)
+        Of a DNG: what goes into the file written, see `rawkit.photo.tags`.
+    noise_profile : ndarray, shape (n, 2), or None
+        A DNG's own claim: variance = a x + b, x in 0-1 above black, for all or each color.
+    notes : tuple of str
+        What a reader should know: what was missing and guessed, what cannot be kept.
+    """
 
 
 def active_view(photo, mosaic=None):
@@ -85,21 +87,18 @@ def levels(photo):
     return (FULL_SCALE - offset) / (white - black), offset
 
 
+def _tile(cell, shape):
+    """The numbers of a 2 x 2 cell for each pixel of some rows, the first of them even."""
+    height, width = shape
+    return np.tile(cell, ((height + 1) // 2, (width + 1) // 2))[:height, :width]
+
+
 def _black(photo, rows):
     """The black level of some rows of the active area, codes, shape (rows, w)."""
     down, across = photo.black_deltas
-    n = len(range(*rows.indices(len(down))))
-    cell = np.roll(photo.black_level, -(rows.start % 2), 0)
-    black = np.tile(cell, ((n + 1) // 2, (len(across) + 1) // 2))[:n, : len(across)]
-    return (black + down[rows, None] + across).astype(np.float32)
-
-
-def _factor(scale, first, shape):
-    """One number for each pixel of some rows of the active area."""
-    cell = np.roll(scale, -(first % 2), 0)
-    height, width = shape
-    tiled = np.tile(cell, ((height + 1) // 2, (width + 1) // 2))
-    return tiled[:height, :width].astype(np.float32)
+    down = down[rows, None]
+    cell = _tile(photo.black_level, (len(down), len(across)))
+    return (cell + down + across).astype(np.float32)
 
 
 def to_rggb(photo):
@@ -124,7 +123,7 @@ def to_rggb(photo):
     for start in range(0, len(pixels), STRIP):
         rows = slice(start, start + STRIP)
         strip = pixels[rows] - _black(photo, rows)
-        strip *= _factor(scale, start, strip.shape)
+        strip *= _tile(np.float32(scale), strip.shape)
         strip += np.float32(offset)
         rggb[rows] = strip
     pad = padding(photo)
@@ -165,7 +164,7 @@ def from_rggb(photo, rggb, clip=None, keep=None):
     for start in range(0, height, STRIP):
         rows = slice(start, start + STRIP)
         codes = rggb[rows] - np.float32(offset)
-        codes /= _factor(scale, start, codes.shape)
+        codes /= _tile(np.float32(scale), codes.shape)
         codes += _black(photo, rows)
         whole = np.rint(codes)
         between = np.abs(codes - whole) > EXACT
@@ -173,7 +172,7 @@ def from_rggb(photo, rggb, clip=None, keep=None):
         codes = np.clip(np.where(between, chance, whole), 0, white).astype(np.uint16)
         strip = pixels[rows]
         if clip is not None:
-            low = _factor(clip.low, start, codes.shape)
+            low = _tile(np.float32(clip.low), codes.shape)
             np.copyto(codes, strip, where=(strip >= low) & (codes >= low))
         if keep is not None:
             np.copyto(codes, strip, where=keep[rows])

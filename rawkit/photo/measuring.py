@@ -29,19 +29,30 @@ REGIONS_APART = np.log(1.6)  # of the variance, least to noisiest tenth of the r
 SURE = 4.0  # standard errors
 TRUSTED = 0.35  # of the logarithm of the variance: blocks and line agree
 
-FrameNoise = namedtuple("FrameNoise", "line factor flat")
-FrameNoise.__doc__ = """The noise of a frame in DN.
 
-Attributes
-----------
-line : NoiseLine of arrays, shape (4,)
-    Of the planes R, Gr, Gb, B; often four times the same.
-factor : ndarray, shape (rows, columns), or None
-    What the variance is multiplied by in each region of an even grid; None: nowhere.
-flat : float
-    Deviation of the noise in flat blocks over the line's; near 1 where noise is white.  Above,
-    a camera has reduced noise or compressed and the line lies too low, or nothing is flat.
-"""
+class FrameNoise(namedtuple("FrameNoise", "line factor flat")):
+    """The noise of a frame in DN.
+
+    Attributes
+    ----------
+    line : NoiseLine of arrays, shape (4,)
+        Of the planes R, Gr, Gb, B; often four times the same.
+    factor : ndarray, shape (rows, columns), or None
+        What the variance is multiplied by in each region of an even grid; None: nowhere.
+    flat : float
+        Deviation of the noise in flat blocks over the line's; near 1 where noise is white.
+        Above, a camera has reduced noise or compressed and the line lies too low, or
+        nothing is flat.
+    """
+
+    def plain(self):
+        """The treatment without doubt: one line for all colors, everywhere."""
+        line = NoiseLine(*(np.full(4, np.median(x)) for x in self.line))
+        return self._replace(line=line, factor=None)
+
+    def scaled(self, variance):
+        """The noise as if its variance were so many times as large."""
+        return self._replace(line=NoiseLine(*(x * variance for x in self.line)))
 
 
 def sample_crops(rggb, count=CROPS, size=CROP):
@@ -89,9 +100,8 @@ def estimate_frame(rggb):
         If the frame is too small, or tells nothing of its noise.
     """
     if min(rggb.shape) < LEAST:
-        raise ValueError(
-            "found a frame of {} x {} pixels, expected at least {}".format(*rggb.shape, LEAST)
-        )
+        size = "{} x {}".format(*rggb.shape)
+        raise ValueError(f"found a frame of {size} pixels, expected at least {LEAST}")
     crops = sample_crops(rggb)
     line = estimate_blind(crops.reshape(-1, crops.shape[-1]))
     if not np.isfinite(line).all():
@@ -131,17 +141,6 @@ def measure_mosaic(rggb):
     known = np.isfinite(ratios).any()
     flat = float(np.exp(np.nanmedian(ratios) / 2)) if known else 1.0
     return FrameNoise(_apart(rggb, plain, ratios), _factor(ratios), flat)
-
-
-def plain_noise(noise):
-    """The treatment without doubt: one line for all colors, everywhere."""
-    line = NoiseLine(*(np.full(4, np.median(x)) for x in noise.line))
-    return noise._replace(line=line, factor=None)
-
-
-def strengthen(noise, strength):
-    """The noise as if its deviation were `strength` times as large."""
-    return noise._replace(line=NoiseLine(*(x * strength**2 for x in noise.line)))
 
 
 def _region_ratios(rggb, line):
@@ -188,7 +187,7 @@ def _apart(rggb, line, ratios):
     if not apart:
         return line
     level = np.nanmedian(ratios, axis=(0, 1))
-    overall = np.median(level[np.isfinite(level)])
+    overall = np.nanmedian(level)
     green = level[1] - (overall if abs(overall) > TRUSTED else 0.0)
     own = NoiseLine(*(x * np.exp(green) for x in line))  # the greens share one line
     for color, plane in ((0, 0), (2, 3)):
@@ -240,22 +239,8 @@ def _factor(ratios):
 
 def factor_at(factor, shape):
     """The map of factors for each pixel of packed planes: ndarray, shape `shape`, float32."""
-    return zoom(
-        factor.astype(np.float32),
-        [n / m for n, m in zip(shape, factor.shape)],
-        order=1,
-        mode="nearest",
-        grid_mode=True,
-    )
-
-
-def deviation_in_codes(photo, line, light):
-    """The noise's standard deviation, codes, at a light from 0 (black) to 1 (white): float.
-
-    `photo` and `line` as in `noise_in_codes`.
-    """
-    (a, b), span = noise_in_codes(photo, line)
-    return float(np.mean(span * np.sqrt(np.maximum(a * light + b, 0))))
+    times = [n / m for n, m in zip(shape, factor.shape)]
+    return zoom(factor.astype(np.float32), times, order=1, mode="nearest", grid_mode=True)
 
 
 def noise_in_codes(photo, line):
@@ -278,3 +263,15 @@ def noise_in_codes(photo, line):
     shot_noise, intercept = (float(np.mean(x)) for x in line)
     b = (intercept + shot_noise * offset) / span**2
     return (shot_noise / span, b), photo.white_level - photo.black_level.mean()
+
+
+def claimed_ratio(photo, line):
+    """The variance on mid gray that a file's own profile claims, over the line's: float.
+
+    1 without a profile; `photo` and `line` as in `noise_in_codes`.
+    """
+    if photo.noise_profile is None:
+        return 1.0
+    claimed, measured = photo.noise_profile.mean(0), noise_in_codes(photo, line)[0]
+    at_gray = [a * MID_GRAY + b for a, b in (claimed, measured)]
+    return at_gray[0] / max(at_gray[1], 1e-12)

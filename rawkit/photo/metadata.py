@@ -15,33 +15,32 @@ import pyexiv2
 
 pyexiv2.set_log_level(4)  # it has remarks on most makers' own tags
 
-Metadata = namedtuple("Metadata", "exif iptc xmp")
-Metadata.__doc__ = """All in Exiv2's own words.
 
-Attributes
-----------
-exif, iptc : dict of str to str (or list of str)
-xmp : str
-    The packet, XML; empty if there is none.
-"""
+class Metadata(namedtuple("Metadata", "exif iptc xmp")):
+    """All in Exiv2's own words.
+
+    Attributes
+    ----------
+    exif, iptc : dict of str to str (or list of str)
+    xmp : str
+        The packet, XML; empty if there is none.
+    """
+
+
 NONE = Metadata({}, {}, "")
 SOFTWARE, DENOISED = "Exif.Image.Software", "rawkit denoise"  # how a denoised copy is known
 
 # of the image's own directory; all else there says how pixels are stored
-_IMAGE = (
-    "Make Model Software ImageDescription Artist Copyright DateTime HostComputer Rating "
-    "RatingPercent "
-    "XPTitle XPComment XPAuthor XPKeywords XPSubject CameraSerialNumber LensInfo TimeZoneOffset"
+_KEPT = (
+    "Make Model Software ImageDescription Artist Copyright DateTime TimeZoneOffset HostComputer "
+    "Rating RatingPercent XPTitle XPComment XPAuthor XPKeywords XPSubject CameraSerialNumber "
+    # exposure may stand there too (ISO 12234-2)
+    "LensInfo ExposureTime FNumber ISOSpeedRatings ExposureProgram DateTimeOriginal "
+    "ShutterSpeedValue ApertureValue ExposureBiasValue MeteringMode Flash FocalLength"
 )
-# exposure tags may stand there too (ISO 12234-2)
-_EXPOSURE = (
-    "ExposureTime FNumber ISOSpeedRatings ExposureProgram DateTimeOriginal ShutterSpeedValue "
-    "ApertureValue ExposureBiasValue MeteringMode Flash FocalLength"
-)
-KEPT = {f"Exif.Image.{name}" for name in (_IMAGE + " " + _EXPOSURE).split()}
+KEPT = {f"Exif.Image.{name}" for name in _KEPT.split()}
 # directories of other pictures in the file, such as previews
 _OTHERS = ("Image", "Thumbnail", "SubImage", "SubThumb", "Preview", "PanasonicRaw")
-EXPOSURE = {"iso": "ISOSpeedRatings", "exposure_time": "ExposureTime", "f_number": "FNumber"}
 
 
 def read_metadata(path):
@@ -58,15 +57,10 @@ def read_metadata(path):
     Metadata
     """
     try:
-        image = pyexiv2.Image(str(path))
-    except RuntimeError:  # no kind of file that Exiv2 knows, or a damaged one
+        with pyexiv2.Image(str(path)) as image:
+            return Metadata(_read(image.read_exif), _read(image.read_iptc), image.read_raw_xmp())
+    except (RuntimeError, UnicodeError):  # no kind of file that Exiv2 knows, or a damaged one
         return NONE
-    try:
-        return Metadata(_read(image.read_exif), _read(image.read_iptc), image.read_raw_xmp())
-    except (RuntimeError, UnicodeError):
-        return NONE
-    finally:
-        image.close()
 
 
 def _read(read):
@@ -91,20 +85,18 @@ def write_metadata(dng, metadata):
     lost : list of str
         What could not be written.
     """
-    image, lost = pyexiv2.ImageData(dng), []
-    try:
-        for write, what in (
-            (lambda: image.modify_exif(portable(metadata.exif)), "Exif"),
-            (lambda: image.modify_iptc(metadata.iptc), "IPTC"),
-            (lambda: image.modify_raw_xmp(metadata.xmp), "XMP"),
+    lost = []
+    with pyexiv2.ImageData(dng) as image:
+        for what, write, value in (
+            ("Exif", image.modify_exif, portable(metadata.exif)),
+            ("IPTC", image.modify_iptc, metadata.iptc),
+            ("XMP", image.modify_raw_xmp, metadata.xmp),
         ):
             try:
-                write()
+                write(value)
             except (RuntimeError, UnicodeError):
                 lost.append(what)
         return image.get_bytes(), lost
-    finally:
-        image.close()
 
 
 def portable(exif):
@@ -126,21 +118,11 @@ def is_denoised(metadata):
     return metadata.exif.get(SOFTWARE) == DENOISED
 
 
-def exposure(metadata):
-    """The exposure as numbers, as far as it is known.
-
-    Returns
-    -------
-    dict of "iso", "exposure_time" (s), "f_number" to float
-    """
-    found = {}
-    for name, key in EXPOSURE.items():
-        exif = metadata.exif
-        value = exif.get(f"Exif.Photo.{key}") or exif.get(f"Exif.Image.{key}")
-        try:
-            number = float(Fraction(value.split()[0]))
-        except (ValueError, IndexError, ZeroDivisionError, AttributeError):
-            continue
-        if number > 0:
-            found[name] = number
-    return found
+def exposure(metadata, name):
+    """A number of Exif's, such as "FNumber": float, or None where it is not known."""
+    exif = metadata.exif
+    value = exif.get(f"Exif.Photo.{name}") or exif.get(f"Exif.Image.{name}")
+    try:
+        return max(float(Fraction(value.split()[0])), 0.0) or None
+    except (ValueError, IndexError, ZeroDivisionError, AttributeError):
+        return None

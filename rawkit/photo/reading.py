@@ -8,7 +8,7 @@ import rawpy
 
 from . import tags
 from .dng import SRGB_TO_XYZ
-from .frame import CELL, PHASES, Photo
+from .frame import CELL, PHASES, Photo, active_view
 from .metadata import read_metadata
 
 # how raw files and JPEG begin; the competition's patch files have no header
@@ -20,7 +20,6 @@ _MAGIC = re.compile(
 # of raw files; what such a file holds is decided by its content
 ENDINGS = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".rw2", ".orf", ".pef", ".crw", ".kdc")
 EXPECTED = "expected a raw file with a Bayer mosaic"
-DAYLIGHT = np.array([0.5, 1.0, 0.6])  # a usual camera's answer to a neutral surface
 
 
 def is_photo(path):
@@ -70,19 +69,18 @@ def read_photo(path):
         For what holds no Bayer mosaic (X-Trans, Foveon, monochrome, linear DNG, sRAW,
         JPEG), or a damaged file.
     """
-    path = Path(path)
-    with _open(path) as file:
-        if file.read(3) == b"\xff\xd8\xff":
-            raise ValueError(f"{path}: found a JPEG, {EXPECTED}")
     try:
-        with tags.open_dng(path) as tiff:
+        with _open(path) as file:
+            if file.read(3) == b"\xff\xd8\xff":
+                raise ValueError(f"found a JPEG, {EXPECTED}")
+            file.seek(0)
+            tiff = tags.open_dng(file)
             page = None if tiff is None else _raw_page(tiff)
             with rawpy.imread(str(path)) as raw:
                 photo = _from_libraw(raw)
             if page is not None:
                 photo = _with_tags(photo, tiff.pages[0], page)
-        photo = photo._replace(metadata=read_metadata(path))
-        return _complete(photo)
+        return _complete(photo._replace(metadata=read_metadata(path)))
     except OSError:
         raise
     except Exception as error:  # over a damaged file libraries stumble in any way there is
@@ -96,19 +94,17 @@ def read_photo(path):
 def _raw_page(tiff):
     """The page with the mosaic: the largest full-size image in sensor colors."""
     pages = [page for top in tiff.pages for page in [top] + list(top.pages or ())]
-    kinds = {int(tags.tag_value(page, tags.PHOTOMETRIC, 1)) for page in pages}
-    raws = [page for page in pages if tags.tag_value(page, tags.PHOTOMETRIC) == tags.CFA]
+    raws = [page for page in pages if page.photometric == tags.CFA]
     if not raws:
-        found = "a linear (already demosaiced) DNG" if tags.LINEAR_RAW in kinds else "no mosaic"
+        linear = any(page.photometric == tags.LINEAR_RAW for page in pages)
+        found = "a linear (already demosaiced) DNG" if linear else "no mosaic"
         raise ValueError(f"found {found}, {EXPECTED}")
     page = max(raws, key=lambda page: page.imagelength * page.imagewidth)
-    ends = [start + size for start, size in zip(page.dataoffsets, page.databytecounts)]
-    size = page.parent.filehandle.size
-    if max(ends, default=0) > size:
-        raise ValueError(
-            f"found {size:,} bytes and not {max(ends):,}: the file is truncated, {EXPECTED}"
-        )
-    if int(tags.tag_value(page, 339, 1)) != 1:
+    end = max(map(sum, zip(page.dataoffsets, page.databytecounts)), default=0)
+    size = tiff.filehandle.size
+    if end > size:
+        raise ValueError(f"found {size:,} bytes and not {end:,}: the file is truncated, {EXPECTED}")
+    if page.sampleformat != 1:
         raise ValueError(f"found samples that are no whole numbers, {EXPECTED}")
     return page
 
@@ -122,36 +118,21 @@ def _from_libraw(raw):
         raise ValueError(f"found {shape} color pattern (X-Trans, monochrome or other), {EXPECTED}")
     sizes = raw.sizes
     top, left = sizes.top_margin, sizes.left_margin
+    cell = raw.raw_colors[top : top + 2, left : left + 2]
     gains = raw.camera_whitebalance[:3]
     white = float(raw.white_level)
-    phase, black = _cell(raw, top, left)
     return Photo(
         mosaic=raw.raw_image.copy(),
         active=(top, left, top + sizes.height, left + sizes.width),
-        phase=phase,
-        black_level=black,
+        phase="".join("RGBG"[i] for i in cell.ravel()),
+        black_level=np.array(raw.black_level_per_channel, float)[cell],
         black_deltas=(np.zeros(sizes.height), np.zeros(sizes.width)),
         white_level=white,
         bits=int(white).bit_length(),
         white_balance=np.array([1 / g for g in gains]) if min(gains) > 0 else None,
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
         orientation={3: 3, 5: 8, 6: 6}.get(sizes.flip, 1),  # LibRaw's numbers to TIFF's
-        make="",
-        model="",
-        metadata=None,
-        tags={},
-        noise_profile=None,
-        notes=(),
     )
-
-
-def _cell(raw, top, left):
-    """The colors of the 2 x 2 cell at a corner, as a phase, and their black levels."""
-    cell = raw.raw_colors[top : top + 2, left : left + 2]
-    phase = "".join("RGBG"[i] for i in cell.ravel())
-    if phase not in PHASES:
-        raise ValueError(f"found the color pattern {phase}, {EXPECTED}")
-    return phase, np.array(raw.black_level_per_channel, float)[cell]
 
 
 def _with_tags(photo, first, page):
@@ -168,14 +149,18 @@ def _with_tags(photo, first, page):
         found = tags.tag_numbers(page, code)
         deltas.append(np.array(found) if len(found) == size else np.zeros(size))
     white = tags.tag_numbers(page, tags.WHITE)
-    white = white[0] if white else 2.0 ** int(tags.tag_value(page, 258, 16)) - 1
+    white = white[0] if white else 2.0**page.bitspersample - 1
     profile = tags.tag_numbers(page, tags.NOISE_PROFILE)
     profile = profile or tags.tag_numbers(first, tags.NOISE_PROFILE)
+    pattern = bytes(tags.tag_value(page, tags.CFA_PATTERN, b""))
+    phase = "".join("RGB"[i] for i in pattern if i < 3)
+    if tags.tag_value(page, tags.CFA_LAYOUT, 1) != 1:
+        raise ValueError(f"found a color pattern of shifted rows or columns, {EXPECTED}")
     matrix = tags.tag_numbers(first, tags.COLOR_MATRIX)
     kept, lost = tags.kept_tags((first, page))
     return photo._replace(
         active=(top, left, bottom, right),
-        phase=_dng_phase(page),
+        phase=phase,
         black_level=np.tile(np.reshape(black, (rows, columns)), (2 // rows, 2 // columns)),
         black_deltas=tuple(deltas),
         white_level=white,
@@ -187,13 +172,6 @@ def _with_tags(photo, first, page):
         noise_profile=np.reshape(profile, (-1, 2)) if profile else None,
         notes=tuple(f"not kept in a copy: {name}" for name in lost),
     )
-
-
-def _dng_phase(page):
-    phase = "".join("RGB"[i] for i in bytes(tags.tag_value(page, tags.CFA_PATTERN, b"")) if i < 3)
-    if phase not in PHASES or tags.tag_value(page, tags.CFA_LAYOUT, 1) != 1:
-        raise ValueError(f"found the color pattern {phase}, {EXPECTED}")
-    return phase
 
 
 def _as_shot(first, matrix):
@@ -208,6 +186,8 @@ def _as_shot(first, matrix):
 
 def _complete(photo):
     """Check what was read, and stand in for what a file does not tell."""
+    if photo.phase not in PHASES:
+        raise ValueError(f"found the color pattern {photo.phase}, {EXPECTED}")
     top, left, bottom, right = photo.active
     height, width = photo.mosaic.shape
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
@@ -219,32 +199,31 @@ def _complete(photo):
             f"found black levels up to {photo.black_level.max():g} and a white level of "
             f"{photo.white_level:g}, {EXPECTED} whose black is below white"
         )
-    notes, balance, matrix = list(photo.notes), photo.white_balance, photo.color_matrix
+    notes, balance, matrix = photo.notes, photo.white_balance, photo.color_matrix
     if balance is None or not min(balance) > 0:
         balance = gray_world(photo)
-        notes.append("no white balance in the file: taken from the picture, as if gray on average")
+        notes += ("no white balance in the file: taken from the picture, as if gray on average",)
     balance = balance / balance[1]
     if not np.any(matrix):
         # a camera whose colors are those of a screen, as raw converters take it
         matrix = balance[:, None] * np.linalg.inv(SRGB_TO_XYZ)
-        notes.append("no color matrix in the file: colors are approximate")
+        notes += ("no color matrix in the file: colors are approximate",)
     exif = photo.metadata.exif
     return photo._replace(
         white_balance=balance,
         color_matrix=matrix,
         make=str(exif.get("Exif.Image.Make", "")).strip(),
         model=str(exif.get("Exif.Image.Model", "")).strip(),
-        notes=tuple(notes),
+        notes=notes,
     )
 
 
 def gray_world(photo):
     """The mean color of what is neither dark nor clipped: ndarray of R, G and B, G is 1."""
-    top, left, bottom, right = photo.active
     light = np.zeros(3)
     for (y, x), color, black in zip(CELL, photo.phase, photo.black_level.ravel()):
-        plane = photo.mosaic[top + y : bottom : 2, left + x : right : 2]
+        plane = active_view(photo)[y::2, x::2]
         usable = plane[(plane > black) & (plane < 0.95 * photo.white_level)]
         share = 0.5 if color == "G" else 1.0
         light["RGB".index(color)] += share * (usable.mean() - black if usable.size else 1)
-    return light / light[1] if light.min() > 0 else DAYLIGHT
+    return light / light[1]

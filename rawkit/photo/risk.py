@@ -15,9 +15,9 @@ general denoising algorithms", IEEE Trans. Image Processing 2008 (D by one rando
 import numpy as np
 
 from ..bayer import pack_bayer, unpack_bayer
-from .frame import FULL_SCALE, levels
-from .measuring import MID_GRAY, factor_at, sample_crops
-from .tiles import denoise_mosaic
+from .frame import FULL_SCALE
+from .measuring import claimed_ratio, factor_at, sample_crops
+from .tiles import columns, denoise_mosaic
 
 CROPS, CROP = 3, 256  # so many down and across, of so many pixels, are asked
 CHANGE = 0.1  # deviations of the noise
@@ -46,27 +46,24 @@ def choose_share(model, photo, rggb, noise, white):
     """
     crops = sample_crops(rggb, CROPS, CROP)
     # regions of a map are gone in a crop: the noise here is that of the line
-    whole = noise._replace(factor=None)
+    plain, factors = noise._replace(factor=None), np.ones(len(crops))
     if noise.factor is not None:
         near = factor_at(noise.factor, [n // 2 for n in rggb.shape])
         near = np.repeat(np.repeat(near, 2, 0), 2, 1)
         factors = sample_crops(near, CROPS, CROP).mean((1, 2))
-    else:
-        factors = np.ones(len(crops))
-    sums = np.zeros((3, 4))
-    for crop, factor in zip(crops, factors):
-        here = whole._replace(line=type(noise.line)(*(x * factor for x in noise.line)))
-        sums += _sums(model, crop, here, white)
+    parts = zip(crops, factors)
+    sums = sum(_sums(model, crop, plain.scaled(factor), white) for crop, factor in parts)
     sums[:, 1:3] = sums[:, 1:3].mean(1, keepdims=True)
     taken, derivative, whole = sums
     share = (whole - derivative) / np.maximum(taken, 1e-6)
-    return np.clip(_claimed(photo, noise) * share / TOLERANCE, 0, 1)
+    claimed = np.clip(claimed_ratio(photo, noise.line), 1, MOST)
+    return np.clip(claimed * share / TOLERANCE, 0, 1)
 
 
 def _sums(model, crop, noise, white):
     """Sums over a crop's pixels, color by color: of what is taken, D, and 1; shape (3, 4)."""
     clean = denoise_mosaic(model, crop, noise, white)
-    slope, intercept = (np.reshape(x, (4, 1, 1)).astype(np.float32) for x in noise.line)
+    slope, intercept = columns(noise.line)
     deviation = np.sqrt(np.maximum(slope * pack_bayer(clean) + intercept, 1.0))
     signs = np.random.default_rng(0).choice(np.float32([-1, 1]), deviation.shape)
     changed = crop + unpack_bayer(np.float32(CHANGE) * signs * deviation)
@@ -78,15 +75,3 @@ def _sums(model, crop, noise, white):
     derivative = signs * moved / (CHANGE * deviation)
     values = taken * weight, derivative * variance * weight, variance * weight
     return np.array([x.sum((1, 2), dtype=np.float64) for x in values])
-
-
-def _claimed(photo, noise):
-    """The variance that the file claims over the measured one, on mid gray; 1 to MOST."""
-    if photo.noise_profile is None:
-        return 1.0
-    a, b = photo.noise_profile.mean(0)
-    offset = levels(photo)[1]
-    span = FULL_SCALE - offset
-    slope, intercept = (float(np.mean(x)) for x in noise.line)
-    measured = slope * (offset + MID_GRAY * span) + intercept
-    return float(np.clip((a * MID_GRAY + b) * span**2 / max(measured, 1e-6), 1, MOST))

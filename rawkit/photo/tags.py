@@ -10,10 +10,11 @@ import logging
 
 import tifffile
 
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # of makers' own tags it understands few
+
 BYTE, ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 1, 2, 3, 4, 5, 10  # types
 
-SUBFILE_TYPE, PHOTOMETRIC, ORIENTATION = 254, 262, 274
-MAKE, MODEL, GPS_IFD = 271, 272, 34853
+MAKE, MODEL, ORIENTATION = 271, 272, 274
 CFA_DIM, CFA_PATTERN, CFA_COLORS, CFA_LAYOUT = 33421, 33422, 50710, 50711
 DNG_VERSION, DNG_BACKWARD, UNIQUE_MODEL = 50706, 50707, 50708
 LINEARIZATION, BLACK_DIM, BLACK, BLACK_H, BLACK_V, WHITE = 50712, 50713, 50714, 50715, 50716, 50717
@@ -36,27 +37,18 @@ LOST = {50740: "private data", 50933: "extra profiles", 50828: "the embedded ori
 RAW = {50718, 50719, 50720, 50733, 50737, 50738, 50780, 50830, 51008, 51009, 51022, 51125, 52525}
 
 
-@contextlib.contextmanager
-def open_dng(path):
-    """Open the TIFF structure of a DNG.
+def open_dng(file):
+    """Open the TIFF structure of a DNG, a binary file.
 
-    Yields
-    ------
+    Returns
+    -------
     tifffile.TiffFile, or None if the file is no DNG
     """
-    logger = logging.getLogger("tifffile")
-    was = logger.level
-    logger.setLevel(logging.CRITICAL)  # of a maker's own tags it understands few
-    try:
-        with open(str(path), "rb") as file:
-            tiff = None
-            with contextlib.suppress(tifffile.TiffFileError, ValueError, IndexError, KeyError):
-                opened = tifffile.TiffFile(file)
-                if DNG_VERSION in opened.pages[0].tags:
-                    tiff = opened
-            yield tiff
-    finally:
-        logger.setLevel(was)
+    with contextlib.suppress(tifffile.TiffFileError, ValueError, IndexError, KeyError):
+        tiff = tifffile.TiffFile(file)
+        if DNG_VERSION in tiff.pages[0].tags:
+            return tiff
+    return None
 
 
 def tag_value(page, code, default=None):

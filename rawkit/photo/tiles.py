@@ -1,6 +1,7 @@
 """A network over a whole frame: overlapping tiles that know the same, so no seam exists."""
 
 import functools
+import itertools
 
 import numpy as np
 from scipy.ndimage import minimum_filter
@@ -62,37 +63,24 @@ def frame_level(crops, line):
     -------
     ndarray, shape (4, 1, 1)
     """
-    return gat(pack_bayer(crops), *_columns(line)).mean((0, 2, 3)).reshape(4, 1, 1)
+    return gat(pack_bayer(crops), *columns(line)).mean((0, 2, 3)).reshape(4, 1, 1)
 
 
-def _columns(line):
+def columns(line):
     """A line of four planes as arrays of shape (4, 1, 1), float32."""
     return [np.asarray(x, np.float32).reshape(4, 1, 1) for x in line]
 
 
-def reach(model, line):
-    """How far around a pixel a network sees, in pixels.
-
-    Measured: one cell of a noisy mosaic changes, and so does the answer, up to there.
-
-    Parameters
-    ----------
-    model : a network of `rawkit.nn`
-    line : NoiseLine of arrays, shape (4,)
-
-    Returns
-    -------
-    int
-    """
-    return _reach(model, *(tuple(float(x) for x in part) for part in line))
-
-
 @functools.lru_cache(maxsize=8)  # a frame asks many times, for its parts
 def _reach(model, *line):
+    """How far around a pixel a network sees, in pixels, given a line as two tuples.
+
+    Measured: one cell of a noisy mosaic changes, and so does the answer, up to there.
+    """
     rng = np.random.default_rng(0)
     noisy = rng.normal(8000, 640, (PROBE, PROBE)).astype(np.float32)
     level = frame_level(noisy[None], line)
-    line = _columns(line)
+    line = columns(line)
     before, farthest = _predict_tile(model, noisy, line, level, NOWHERE), 0
     for at in (PROBE // 2, PROBE // 2 + STEP - 2):  # both ends of the coarsest cell
         kicked = noisy.copy()
@@ -139,29 +127,28 @@ def denoise_mosaic(model, rggb, noise, white=NOWHERE, progress=None):
     ValueError
         If the network answers NaN or infinity.
     """
-    line, factor = _columns(noise.line), None
+    line, factor = columns(noise.line), None
     if noise.factor is None:
         level = frame_level(sample_crops(rggb), noise.line)
     else:
         factor = factor_at(noise.factor, [n // 2 for n in rggb.shape])
-        level = gat(pack_bayer(rggb), *(x * factor for x in line)).mean(
-            (1, 2), keepdims=True, dtype=np.float64
-        )
-    margin = -(-reach(model, noise.line) // STEP) * STEP
-    rows, columns = (_cut(length, margin) for length in rggb.shape)
+        stable = gat(pack_bayer(rggb), *(x * factor for x in line))
+        level = stable.mean((1, 2), keepdims=True, dtype=np.float64)
+        del stable  # as large as the frame
+    margin = -(-_reach(model, *map(tuple, noise.line)) // STEP) * STEP
+    down, across = (_cut(length, margin) for length in rggb.shape)
     clean = np.empty_like(rggb)
-    for i, (top, height, from_rows) in enumerate(rows):
-        for j, (left, width, from_columns) in enumerate(columns):
-            tile = rggb[from_rows][:, from_columns]
-            here = line
-            if factor is not None:
-                part = factor[from_rows[::2] // 2][:, from_columns[::2] // 2]
-                here = [x * part for x in line]
-            pred = _predict_tile(model, tile, here, level, white)
-            if not np.isfinite(pred).all():
-                raise ValueError("the network's answer holds NaN or infinity")
-            place = clean[top : top + height, left : left + width]
-            place[...] = pred[margin:, margin:][: place.shape[0], : place.shape[1]]
-            if progress is not None:
-                progress(i * len(columns) + j + 1, len(rows) * len(columns))
+    tiles = list(itertools.product(down, across))
+    for number, ((top, height, rows), (left, width, cols)) in enumerate(tiles, start=1):
+        here = line
+        if factor is not None:
+            part = factor[rows[::2] // 2][:, cols[::2] // 2]
+            here = [x * part for x in line]
+        pred = _predict_tile(model, rggb[rows][:, cols], here, level, white)
+        if not np.isfinite(pred).all():
+            raise ValueError("the network's answer holds NaN or infinity")
+        place = clean[top : top + height, left : left + width]
+        place[...] = pred[margin:, margin:][: place.shape[0], : place.shape[1]]
+        if progress is not None:
+            progress(number, len(tiles))
     return clean
