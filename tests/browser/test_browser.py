@@ -207,7 +207,7 @@ def test_widgets_live(server, drive, front_end):
     report = drive(f"{server}/{front_end}/01_widgets.ipynb?token={TOKEN}", run=True, explorer=True)
     check_slider(report)
     noisy, pred, gt = patches()
-    images = compare([noisy[1], pred[1], gt[1]]).images
+    images = pictures_of(compare([noisy[1], pred[1], gt[1]]))
     check_picture(report["images"]["explorer-next"], images, (1 / 3, 2 / 3), report["explorerLens"])
     assert report["explorerText"].startswith("patch 1 of 3")
 
