@@ -1,4 +1,5 @@
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -129,7 +130,7 @@ def test_a_network_that_answers_nan_leaves_the_old_result(fails, files):
 
 def shell(line):
     """Run a line of bash, `rawkit` standing for the program; its status and stderr."""
-    line = line.replace("rawkit", f"{sys.executable} -m rawkit")
+    line = line.replace("rawkit", f"{shlex.quote(sys.executable)} -m rawkit")
     found = subprocess.run(["bash", "-c", line], cwd=str(places.ROOT), stderr=subprocess.PIPE)
     return found.returncode, found.stderr.decode()
 
