@@ -31,8 +31,8 @@ def test_pytorch_answers_like_megengine(tmp_path, monkeypatch, rng):
 
     y, x = np.mgrid[:64, :96]
     scene = 10400 + 9999 * np.sin(x / 9) * np.cos(y / 13)  # down to the line's zero, 500 DN
-    variance = np.maximum(40 * scene - 20000, 0) + 900
-    noisy = np.float32(scene + rng.standard_normal(scene.shape) * np.sqrt(variance))
+    spread = np.sqrt(np.maximum(40 * scene - 20000, 0) + 900)
+    noisy = np.float32(scene + rng.standard_normal(scene.shape) * spread)
     bayer, line = noisy[None, None], np.float32([[40, -20000]])
     assert (bayer < 500).sum() > 10, "where the root ends, its tangent goes on"
     ours = model(mge.Tensor(bayer / 65536), mge.Tensor(line)).numpy() * 65536

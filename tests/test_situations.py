@@ -87,11 +87,10 @@ def denoise_command(out):
     return [sys.executable, "-m", "rawkit", "denoise", str(INPUT), str(out)]
 
 
+@pytest.mark.skipif(not str(ROOT).isascii(), reason="threadpoolctl cannot name it in ASCII")
 @pytest.mark.parametrize("streams", ["", "<&- 2>&-"])
 def test_locale_umask_no_home_and_closed_streams(streams, tmp_path):
     """MegEngine's C code writes to stream 2, which must be no file of ours."""
-    if not str(ROOT).isascii():
-        pytest.skip("threadpoolctl cannot name this folder where text is ASCII alone")
     out = tmp_path / "out.bin"
     changes = dict(POSIX, HOME=NOWHERE, OMP_NUM_THREADS="none", TMPDIR="/nowhere")
     changes["LC_NUMERIC"] = "de_DE.UTF-8"
