@@ -112,7 +112,7 @@ def test_faults_are_named(fails, files, patches):
         "found a folder that cannot be written": [
             "denoise", files / "gt.bin", files / "gt.bin" / "o.bin", "--weights", files / "weights",
         ],
-        "found no file with a competition name": ["info", files],
+        "found no competition file, expected": ["info", files],
     }.items():  # fmt: skip
         assert words in fails(*arguments)
     assert not (files / "o.bin").exists()

@@ -13,6 +13,7 @@ STAGES = ("steps", "seed", "start", "crop", "learning_rate")
 def info(args):
     """Say what a .bin file, a raw file or a dataset's folder holds."""
     from ..binio import open_dataset, open_patches
+    from ..places import TEST_INPUT, TRAIN_INPUT
 
     if is_photo_file(args.path):
         from ..photo import describe, read_photo
@@ -22,7 +23,8 @@ def info(args):
     is_dataset = args.path.is_dir()
     opened = open_dataset(args.path) if is_dataset else {args.path.name: open_patches(args.path)}
     if not opened:
-        raise FileNotFoundError(f"{args.path}: found no file with a competition name")
+        expected = f"expected {TRAIN_INPUT} or {TEST_INPUT}"
+        raise FileNotFoundError(f"{args.path}: found no competition file, {expected}")
     for name, patches in opened.items():
         count, height, width = patches.shape
         print(f"{name}: {count} patches of {height} x {width} uint16, {count / 8:.1f} MiB")

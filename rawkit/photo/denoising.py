@@ -23,7 +23,8 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
 
     The answer is checked: no mean of a block may move (`find_violation`).  If one does, the
     frame is denoised once more, with one noise line for all colors and everywhere, and banding
-    left as it is.  A network that looks twice looks once here: 2 % more error in half the time.
+    left as it is.  A network that looks twice looks once here: up to 2 % more error, in
+    half of the network's time.
 
     Parameters
     ----------

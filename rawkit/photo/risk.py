@@ -17,7 +17,7 @@ import numpy as np
 from ..bayer import pack_bayer, unpack_bayer
 from .frame import FULL_SCALE
 from .measuring import claimed_ratio, factor_at, sample_crops
-from .tiles import columns, denoise_mosaic
+from .tiles import denoise_mosaic, per_plane
 
 CROPS, CROP = 3, 256  # so many down and across, of so many pixels, are asked
 CHANGE = 0.1  # deviations of the noise
@@ -63,7 +63,7 @@ def choose_share(model, photo, rggb, noise, white):
 def _sums(model, crop, noise, white):
     """Sums over a crop's pixels, color by color: of what is taken, D, and 1; shape (3, 4)."""
     clean = denoise_mosaic(model, crop, noise, white)
-    slope, intercept = columns(noise.line)
+    slope, intercept = per_plane(noise.line)
     deviation = np.sqrt(np.maximum(slope * pack_bayer(clean) + intercept, 1.0))
     signs = np.random.default_rng(0).choice(np.float32([-1, 1]), deviation.shape)
     changed = crop + unpack_bayer(np.float32(CHANGE) * signs * deviation)

@@ -32,6 +32,8 @@ def _predict_tile(model, tile, noise, level, white):
     Parameters
     ----------
     noise : NoiseLine of arrays, shape (4, 1, 1), or (4, h, w) of the tile's planes
+    level : array, shape (4, 1, 1), of the frame's stabilized planes
+    white : array, shape (4, 1, 1), or (), DN
     """
     if not isinstance(model, Stabilized):
         return predict(model, tile[None])[0]
@@ -51,7 +53,7 @@ def _predict_tile(model, tile, noise, level, white):
     return unpack_bayer(np.where(blown, packed, clean).astype(np.float32))
 
 
-def frame_level(crops, line):
+def _frame_level(crops, line):
     """The mean of each plane over a frame, on the scale where noise has deviation 1.
 
     Parameters
@@ -63,10 +65,10 @@ def frame_level(crops, line):
     -------
     ndarray, shape (4, 1, 1)
     """
-    return gat(pack_bayer(crops), *columns(line)).mean((0, 2, 3)).reshape(4, 1, 1)
+    return gat(pack_bayer(crops), *per_plane(line)).mean((0, 2, 3)).reshape(4, 1, 1)
 
 
-def columns(line):
+def per_plane(line):
     """A line of four planes as arrays of shape (4, 1, 1), float32."""
     return [np.asarray(x, np.float32).reshape(4, 1, 1) for x in line]
 
@@ -79,8 +81,8 @@ def _reach(model, *line):
     """
     rng = np.random.default_rng(0)
     noisy = rng.normal(8000, 640, (PROBE, PROBE)).astype(np.float32)
-    level = frame_level(noisy[None], line)
-    line = columns(line)
+    level = _frame_level(noisy[None], line)
+    line = per_plane(line)
     before, farthest = _predict_tile(model, noisy, line, level, NOWHERE), 0
     for at in (PROBE // 2, PROBE // 2 + STEP - 2):  # both ends of the coarsest cell
         kicked = noisy.copy()
@@ -127,9 +129,9 @@ def denoise_mosaic(model, rggb, noise, white=NOWHERE, progress=None):
     ValueError
         If the network answers NaN or infinity.
     """
-    line, factor = columns(noise.line), None
+    line, factor = per_plane(noise.line), None
     if noise.factor is None:
-        level = frame_level(sample_crops(rggb), noise.line)
+        level = _frame_level(sample_crops(rggb), noise.line)
     else:
         factor = factor_at(noise.factor, [n // 2 for n in rggb.shape])
         stable = gat(pack_bayer(rggb), *(x * factor for x in line))

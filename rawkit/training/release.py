@@ -215,7 +215,7 @@ def _scenes(folder, count):
         if scenes.shape != shape or scenes.dtype != np.float32:
             raise ValueError(f"shape {scenes.shape}, {scenes.dtype}")
     except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: found no scenes ({error}): remove it") from None
+        raise ValueError(f"{path}: found {error}, expected scenes {shape}: remove it") from None
     return scenes
 
 
