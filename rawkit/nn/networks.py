@@ -69,7 +69,7 @@ class Block(M.Module):
 
 
 class BlindUNet(Stabilized):
-    """Our network: a small U-Net of depthwise and 1x1 layers on stabilized planes.
+    """The suite's network: a small U-Net of depthwise and 1x1 layers on stabilized planes.
 
     96,596 parameters, 6.5 thousand multiply-adds per pixel of the mosaic and look.  It looks at
     each mosaic twice, the second time turned by 180 degrees, and averages.  What it sees then
