@@ -14,10 +14,11 @@ from .main import describe
 
 NOTEBOOKS = ROOT / "notebooks"
 # the way back; a progress bar, which goes to stderr, is no error that should be red; and on a
-# narrow screen printed tables scroll, as code does, where wrapped lines would tear them apart
+# narrow screen printed tables and formulas scroll, where wrapped lines would tear them apart
 TOP = """[All notebooks](index.html)
 <style>.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"] { background: none }
-.jp-OutputArea-output pre { white-space: pre; overflow-x: auto }
+.jp-OutputArea-output pre, .jp-RenderedMarkdown pre { white-space: pre; overflow-x: auto }
+.jp-RenderedMarkdown pre code { white-space: pre }
 </style>"""
 
 
