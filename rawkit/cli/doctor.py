@@ -22,7 +22,7 @@ except ImportError:  # Python 3.7
 PACKAGES = dict.fromkeys(
     "megengine numpy setuptools opencv-python onednn-cpu-gomp scipy pandas threadpoolctl joblib "
     "filelock safetensors matplotlib pillow scikit-image scikit-learn tifffile rawpy pyexiv2 tqdm "
-    "ipywidgets nbconvert".split()
+    "ipywidgets nbconvert jinja2".split()
 )
 PACKAGES.update({"numpy": 2, "setuptools": 81, "opencv-python": 5})
 SETTINGS = ["RAWKIT_" + name for name in "DATA OUTPUTS RUN PHOTO CONV BROWSER CAMPAIGN".split()]
