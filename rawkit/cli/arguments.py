@@ -15,7 +15,6 @@ def make_parser():
         prog="python -m rawkit", description="RAW denoising in the MegCup 2022 format."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.required = True
 
     info = commands.add_parser("info", help="what a .bin, a raw file or a dataset folder holds")
     info.add_argument("path", metavar="PATH", type=Path, help="a file, or a dataset's folder")
@@ -59,7 +58,7 @@ def _add_denoise(commands):
     words = "patches: average over eight views; slower"
     denoise.add_argument("--self-ensemble", action="store_true", help=words)
     words = "photograph: 0, untouched, to 1 (default); up to 2 for cameras that smooth noise"
-    denoise.add_argument("--strength", metavar="S", type=float, help=words)
+    denoise.add_argument("--strength", metavar="S", type=float, default=1.0, help=words)
     words = "photograph: also hot and dead pixels"
     denoise.add_argument("--remove-hot-pixels", action="store_true", help=words)
 
