@@ -11,6 +11,7 @@ import html
 import io
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
@@ -56,12 +57,8 @@ class CompareSlider:
         For another number of pictures or labels, and other or different shapes or dtypes.
     """
 
-    def __init__(self, pictures, labels, notes=None, max_bytes=250000, key=None):
-        _check_pictures(pictures)
-        notes = [""] * len(pictures) if notes is None else list(notes)
-        if not len(pictures) == len(labels) == len(notes):
-            counts = len(pictures), len(labels), len(notes)
-            raise ValueError("found {} pictures, {} labels, {} notes".format(*counts))
+    def __init__(self, pictures, labels, notes=("", "", ""), max_bytes=250000, key=None):
+        _check_pictures(pictures, labels)
         self.labels, self.key = list(labels), key
         height, width = pictures[0].shape[:2]
         self.crop = (0, 0, height, width)
@@ -102,14 +99,41 @@ class CompareSlider:
     def _repr_html_(self):
         return self._html
 
-    def put_into(self, output):
-        """Show this in an `ipywidgets.Output`, in place of what is there."""
-        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
-        data = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
-
     def __repr__(self):
         return f"CompareSlider({' | '.join(self.labels)})"
+
+
+class SliderPanel(ipywidgets.VBox):
+    """Controls above a compare slider that is made anew when one of them changes.
+
+    Parameters
+    ----------
+    make_slider : function () -> CompareSlider
+    controls : sequence of ipywidgets, each with a `value`
+    *below : ipywidgets
+        Between the controls and the slider.
+
+    Attributes
+    ----------
+    slider : CompareSlider
+        What is shown now.
+    """
+
+    def __init__(self, make_slider, controls, *below):
+        self._make_slider, self._output = make_slider, ipywidgets.Output()
+        for control in controls:
+            control.continuous_update = False  # of sliders: a picture when the mouse lets go
+            control.observe(self._show, "value")
+        layout = {"flex_flow": "row wrap", "max_width": "960px"}  # three controls a row
+        super().__init__([ipywidgets.HBox(controls, layout=layout), *below, self._output])
+        self._show()
+
+    def _show(self, change=None):
+        self.slider = self._make_slider()
+        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
+        data = {"text/html": self.slider._repr_html_(), "text/plain": repr(self.slider)}
+        shown = {"output_type": "display_data", "data": data, "metadata": {}}
+        self._output.outputs = (shown,)
 
 
 def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
@@ -143,7 +167,7 @@ def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
     if gt is None and len(images) == 3:
         gt = images[2]
     check_shapes(images + ([] if gt is None else [check_bayer(gt, "gt")]))
-    notes = None
+    notes = [""] * len(images)
     if gt is not None:
         notes = ["" if i is gt else f"error {patch_error(i, gt):.2f}" for i in images]
     rendering = rendering or estimate_rendering(images[0])
@@ -151,9 +175,10 @@ def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
     return CompareSlider(pictures, labels[: len(pictures)], notes, max_bytes)
 
 
-def _check_pictures(pictures):
-    if len(pictures) not in (2, 3):
-        raise ValueError(f"found {len(pictures)} pictures, expected 2 or 3 to compare")
+def _check_pictures(pictures, labels):
+    if len(pictures) not in (2, 3) or len(labels) != len(pictures):
+        found = f"{len(pictures)} pictures, {len(labels)} labels"
+        raise ValueError(f"found {found}, expected 2 or 3 pictures, each with a label")
     check_shapes(pictures)
     for picture in pictures:
         if picture.shape[2:] != (3,) or picture.dtype != np.uint8:
