@@ -19,12 +19,11 @@ except ImportError:  # Python 3.7
     import importlib_metadata as metadata
 
 # what the suite imports, and the first major version that does not go with MegEngine
-PACKAGES = dict.fromkeys(
-    "megengine numpy setuptools opencv-python onednn-cpu-gomp scipy pandas threadpoolctl joblib "
-    "filelock safetensors matplotlib pillow scikit-image scikit-learn tifffile rawpy pyexiv2 tqdm "
-    "ipywidgets nbconvert jinja2".split()
-)
-PACKAGES.update({"numpy": 2, "setuptools": 81, "opencv-python": 5})
+PACKAGES = (
+    "megengine numpy<2 setuptools<81 opencv-python<5 onednn-cpu-gomp scipy pandas threadpoolctl "
+    "joblib filelock safetensors matplotlib pillow scikit-image scikit-learn tifffile rawpy "
+    "pyexiv2 tqdm ipywidgets nbconvert jinja2"
+).split()
 SETTINGS = ["RAWKIT_" + name for name in "DATA OUTPUTS RUN PHOTO CONV BROWSER CAMPAIGN".split()]
 CONVOLUTIONS = ("auto", "onednn", "native")  # as `rawkit.conv` knows them
 SLOWEST_START = 300  # s, for MegEngine on a machine busy with other things
@@ -50,16 +49,15 @@ def check_python():
     return f"{found}, {machine}"
 
 
-def check_package(name):
+def check_package(wanted):
     """The version of one package."""
-    limit = PACKAGES[name]
-    wanted = f'"{name}<{limit}"' if limit else name
+    name, _, limit = wanted.partition("<")
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        raise ImportError(f"not installed: pip install {wanted}") from None
-    if limit and int(version.split(".")[0]) >= limit:
-        raise ImportError(f"{version} does not go with MegEngine: pip install {wanted}")
+        raise ImportError(f'not installed: pip install "{wanted}"') from None
+    if limit and int(version.split(".")[0]) >= int(limit):
+        raise ImportError(f'{version} does not go with MegEngine: pip install "{wanted}"')
     return version
 
 
@@ -121,7 +119,7 @@ def check_settings():
 
 
 CHECKS = {"Python": check_python}
-CHECKS.update((name, partial(check_package, name)) for name in PACKAGES)
+CHECKS.update((name.split("<")[0], partial(check_package, name)) for name in PACKAGES)
 CHECKS.update(networks=check_networks, dataset=check_dataset, outputs=check_outputs)
 CHECKS.update(photograph=check_photo, settings=check_settings)
 
