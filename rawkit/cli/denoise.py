@@ -15,10 +15,13 @@ def denoise(args):
     one_file = len(inputs) == 1 and not inputs[0].is_dir()
     if one_file and args.to is None and not is_photo_file(inputs[0]):
         _denoise_patches(args, inputs[0], out)
+    elif args.self_ensemble:
+        raise ValueError("--self-ensemble: found photographs, expected patches")
     elif args.to is not None or out.is_dir() or not out.suffix:
         _denoise_many(args, inputs, out)
     elif one_file:
-        _denoise_photo(args, inputs[0], out)
+        with _bar(1) as bar:
+            _denoise_one(args, _model(args), inputs[0], out, bar)
     else:
         raise ValueError(f"{out}: found a file for {len(inputs)} inputs, expected a folder (--to)")
 
@@ -71,29 +74,13 @@ def _denoise_patches(args, noisy, out):
     print(f"{out}: {len(patches)} patches")
 
 
-def _photo_options(args):
-    """Check and gather what photographs take, before any work."""
-    if args.self_ensemble:
-        raise ValueError("--self-ensemble: found photographs, expected patches")
-    if not 0 <= args.strength <= 2:
-        raise ValueError(f"--strength: found {args.strength:g}, expected 0 to 2")
-    names = "strength", "remove_hot_pixels", "overwrite"
-    return {name: getattr(args, name) for name in names}
-
-
-def _denoise_photo(args, source, out):
-    options = _photo_options(args)
-    with _bar(1) as bar:
-        _denoise_one(_model(args), source, out, options, bar)
-
-
 def _model(args):
     from ..nn import SHIPPED, load_model  # MegEngine takes seconds to load
 
     return load_model(args.weights or SHIPPED, run_code=args.run_code)[0]
 
 
-def _denoise_one(model, source, out, options, bar):
+def _denoise_one(args, model, source, out, bar):
     from ..photo import denoise_file
 
     before = bar.n
@@ -102,7 +89,8 @@ def _denoise_one(model, source, out, options, bar):
         bar.n = before + done / total
         bar.refresh()
 
-    photo = denoise_file(source, out, model, progress=show, **options)
+    options = args.strength, args.remove_hot_pixels, args.overwrite
+    photo = denoise_file(source, out, model, *options, progress=show)
     for note in photo.notes:
         bar.write(f"rawkit denoise: {source}: {note}", sys.stderr)
     height, width = photo.mosaic.shape
@@ -115,7 +103,6 @@ def _denoise_many(args, inputs, folder):
     from ..photo.metadata import is_denoised, read_metadata
     from ..places import check_folder
 
-    options = _photo_options(args)
     sources = [source for path in inputs for source in _photos_of(path)]
     if not sources:
         raise FileNotFoundError(f"{inputs[0]}: found no raw file, expected some")
@@ -133,7 +120,7 @@ def _denoise_many(args, inputs, folder):
                     there = f"{out} is there (--overwrite replaces it)"
                     bar.write(f"{source}: skipped, {there}", sys.stderr)
                 else:
-                    _denoise_one(model, source, out, options, bar)
+                    _denoise_one(args, model, source, out, bar)
             except (ValueError, OSError) as error:
                 failed += 1
                 bar.write(f"rawkit denoise: {error}", sys.stderr)

@@ -7,27 +7,24 @@ side in a table.
 """
 
 import base64
-import html
 import io
 from pathlib import Path
 
 import ipywidgets
 import numpy as np
+from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from .rendering import check_bayer, check_shapes, estimate_rendering, patch_error, render
 
-FOLDER = Path(__file__).parent
+# slider.html, and within it slider.css and slider.js
+FILES = FileSystemLoader(str(Path(__file__).parent))
+TEMPLATES = Environment(loader=FILES, autoescape=True, keep_trailing_newline=True)
 NAMES = ("noisy", "denoised", "reference")
 Z_RLE = 3  # zlib's number of a compression strategy
 LENS_PIXELS = 21  # as in slider.js
 MIN_SIDE = 32  # pixels
-# Notebook 6 does not run the scripts of a widget's output before it joins the page
-WAKE = (
-    "var root = this.closest('.rawkit-compare'), script = root.querySelector('script'); "
-    "root.hasAttribute('data-live') || script && (0, eval)(script.textContent)"
-)
 
 
 class CompareSlider:
@@ -73,28 +70,17 @@ class CompareSlider:
             self._html = self._build(cropped, notes)
 
     def _build(self, pictures, notes):
-        cells, captions = [], []
+        images = []
         for picture, label, note in zip(pictures, self.labels, notes):
             file = io.BytesIO()
             # noise has no repetitions to search for: as small as the default, and faster
             Image.fromarray(picture).save(file, "png", compress_type=Z_RLE)
-            label, note = html.escape(label), html.escape(note)
-            height, width = picture.shape[:2]
-            source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-            cells.append(
-                f'<td><img alt="{label}" data-note="{note}" width="{width}" height="{height}" '
-                f'onload="{WAKE}" src="{source}"></td>'
-            )
-            captions.append(f"<td>{' &middot; '.join(filter(None, [label, note]))}</td>")
+            png = base64.b64encode(file.getvalue()).decode()
+            images.append({"label": label, "note": note, "png": png})
+        height, width = pictures[0].shape[:2]
         left, top = _most_changed(*pictures[:2])
-        data = f' data-lens="{left} {top}"'
-        if self.key:
-            data += f' data-key="{html.escape(self.key)}"'
-        rows = "<tr>" + "\n".join(cells) + "</tr>\n<tr>" + "".join(captions) + "</tr>"
-        return (
-            f'<div class="rawkit-compare"{data}><style>{_text("slider.css")}</style>\n'
-            f"<table>{rows}</table>\n<script>{_text('slider.js')}</script></div>"
-        )
+        place = {"left": left, "top": top, "width": width, "height": height}
+        return TEMPLATES.get_template("slider.html").render(place, images=images, key=self.key)
 
     def _repr_html_(self):
         return self._html
@@ -191,7 +177,3 @@ def _most_changed(before, after):
     change = uniform_filter(change, LENS_PIXELS, mode="constant")  # the border counts less
     y, x = np.unravel_index(np.argmax(change), change.shape)
     return int(x), int(y)
-
-
-def _text(name):
-    return (FOLDER / name).read_text(encoding="utf-8")
