@@ -92,7 +92,8 @@ def plot_comparison(noisy, pred, gt=None):
         title = f"Removed: gray is 0, white is {RESIDUAL_LIMIT} \u221aDN or more"
     else:
         errors = [patch_error(image, images[2]) for image in images[:2]]
-        title = f"{_finding(*errors)} (maps: white is {ERROR_LIMIT} \u221aDN)"
+        change = 100 * (errors[1] / errors[0] - 1)
+        title = f"Denoised: error {change:+.0f} % (maps: white is {ERROR_LIMIT} \u221aDN)"
         maps = [paint_error(image, images[2]) for image in images[:2]]
         notes = [f"error {error:.2f}" for error in errors]
     rows = [parts, [each[part] for each in maps] + [wholes[-1]]]
@@ -101,10 +102,3 @@ def plot_comparison(noisy, pred, gt=None):
     frame = (left - 0.5, top - 0.5)
     figure.axes[-1].add_patch(Rectangle(frame, size, size, fill=False, ec="w", lw=1.5))
     return figure
-
-
-def _finding(before, after):
-    change = 100 * (after / before - 1) if before else 0.0
-    if change >= 0:
-        return f"The error grew by {change:.0f} %"
-    return f"Denoising removed {-change:.0f} % of the error"
