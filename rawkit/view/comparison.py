@@ -3,7 +3,7 @@
 from matplotlib.patches import Rectangle
 
 from .figures import DPI, ERROR_LIMIT, RESIDUAL_LIMIT, paint_error, paint_residual
-from .rendering import busiest_part, check_shapes, estimate_rendering, patch_error, render
+from .rendering import busiest_part, estimate_rendering, patch_error, render
 from .slider import NAMES
 
 GAP = 8  # pixels between pictures
@@ -81,7 +81,6 @@ def plot_comparison(noisy, pred, gt=None):
         For images of different shapes, not finite or not in DN.
     """
     images = [noisy, pred] if gt is None else [noisy, pred, gt]
-    check_shapes(images)
     rendering = estimate_rendering(images[0])
     wholes = [render(image, rendering) for image in images]
     top, left, size = busiest_part(wholes[-1], DETAIL)

@@ -4,8 +4,8 @@ import asyncio
 import functools
 import threading
 
-import ipywidgets
 import numpy as np
+from ipywidgets import HTML, Dropdown, IntSlider
 
 from .figures import paint_error, paint_residual
 from .rendering import check_bayer, estimate_rendering, patch_error, render
@@ -69,15 +69,13 @@ class Explorer(SliderPanel):
             views += [REFERENCE] + [ERROR_OF + name for name in views]
         views += [REMOVED_BY + name for name in denoisers]
         middle, right = (NOTHING, first) if gt is None else (first, REFERENCE)
-        self.order = ipywidgets.Dropdown(options=list(self.sorts), description="sort by")
-        self.place = ipywidgets.IntSlider(start, 0, len(noisy) - 1, description="place")
-        self.stops = ipywidgets.IntSlider(0, -STOPS, STOPS, description="exposure")
-        self.stops.readout_format = "+d"
-        self.left = ipywidgets.Dropdown(options=views, description="left")
-        options = [NOTHING, *views]
-        self.middle = ipywidgets.Dropdown(options=options, value=middle, description="middle")
-        self.right = ipywidgets.Dropdown(options=views, value=right, description="right")
-        self.text = ipywidgets.HTML()
+        self.order = Dropdown(options=list(self.sorts), description="sort by")
+        self.place = IntSlider(start, 0, len(noisy) - 1, description="place")
+        self.stops = IntSlider(0, -STOPS, STOPS, description="exposure", readout_format="+d")
+        self.left = Dropdown(options=views, description="left")
+        self.middle = Dropdown(options=[NOTHING, *views], value=middle, description="middle")
+        self.right = Dropdown(options=views, value=right, description="right")
+        self.text = HTML()
         self.order.observe(lambda change: setattr(self.place, "value", 0), "value")
         controls = self.order, self.place, self.stops, self.left, self.middle, self.right
         super().__init__(in_this_thread(self._compare), controls, self.text)
@@ -136,8 +134,7 @@ class Explorer(SliderPanel):
         if self.noise:
             parts.append(f"estimated noise {self.noise(index):.0f} DN")
         if self.errors is not None:
-            worse = np.count_nonzero(np.asarray(self.errors) > self.errors[index])
-            parts.append(f"error {self.errors[index]:.2f}, number {worse + 1} from the worst")
+            parts.append(f"error {self.errors[index]:.2f}")
         if self.gt is None:
             parts.append("no reference in this set, so no error views")
         return " &middot; ".join(parts)

@@ -237,13 +237,6 @@ def check_bayer(bayer, name):
     return bayer
 
 
-def check_shapes(images):
-    """Raise ValueError unless all images have one shape."""
-    shapes = [str(image.shape) for image in images]
-    if len(set(shapes)) > 1:
-        raise ValueError(f"found images of shapes {', '.join(shapes)}, expected one shape")
-
-
 def patch_error(pred, gt):
     """`normalized_l1` of a single mosaic, shape (H, W): a float in sqrt(DN)."""
     return float(normalized_l1(pred[None], gt[None])[0])
