@@ -7,7 +7,7 @@ import numpy as np
 from jinja2 import Template
 
 from ..binio import open_alike, open_dataset
-from ..places import TEST_GT, TEST_INPUT, atomic_file, find_dataset, outputs_folder
+from ..places import TEST_GT, TEST_INPUT, find_dataset, outputs_folder, write_whole
 from ..view import compare, estimate_rendering, render
 from ..view.rendering import texture
 
@@ -34,8 +34,7 @@ def write_index():
         notebooks=sorted(page for page in path.parent.glob("*.html") if page != path),
         photographs=sorted((outputs / "photo").glob("*_denoised.*")),
     )
-    with atomic_file(path) as file:
-        file.write(page.encode())
+    write_whole(path, page.encode())
     return path
 
 

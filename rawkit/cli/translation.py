@@ -3,7 +3,7 @@
 The texts are in `notebooks/LANGUAGE/*.po`; `python -m rawkit notebooks --language LANGUAGE` builds.
 """
 
-from ..places import atomic_file, show_path
+from ..places import show_path, write_whole
 from .pages import NOTEBOOKS, find_notebooks
 
 
@@ -33,10 +33,9 @@ def build_notebooks(language, names=None):
         old = polib.pofile(str(catalog_path)) if catalog_path.is_file() else ()
         catalog = update(old, notebook)
         catalog.metadata = {"Language": language, "Content-Type": "text/plain; charset=UTF-8"}
-        with atomic_file(catalog_path) as file:
-            file.write(f"{catalog}\n".encode())
-        with atomic_file(folder / path.name) as file:
-            file.write(nbformat.writes(translate(notebook, catalog)).encode() + b"\n")
+        write_whole(catalog_path, f"{catalog}\n".encode())
+        built = nbformat.writes(translate(notebook, catalog)) + "\n"
+        write_whole(folder / path.name, built.encode())
         todo = sum(not entry.translated() for entry in catalog)
         print(f"{show_path(folder / path.name)}" + f"  to translate: {todo}" * bool(todo))
 

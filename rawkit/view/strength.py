@@ -5,7 +5,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
-from ..places import atomic_file
+from ..places import write_whole
 from .slider import CompareSlider, SliderPanel
 
 FIT, PIXELS = "whole picture", "1 : 1"
@@ -109,6 +109,5 @@ def keep_upload(upload, folder):
         found = upload.value[0]
         name = found["name"]
     path = Path(folder) / Path(name).name
-    with atomic_file(path) as file:
-        file.write(bytes(found["content"]))
+    write_whole(path, bytes(found["content"]))
     return path
