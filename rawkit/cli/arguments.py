@@ -38,8 +38,7 @@ def make_parser():
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
     notebooks.add_argument("--save", action="store_true", help="keep the outputs in them, too")
-    words = "build the ones in notebooks/zh instead"
-    notebooks.add_argument("--language", choices=["zh"], default="", help=words)
+    notebooks.add_argument("--language", choices=["zh"], default="", help="build notebooks/zh")
     notebooks.add_argument("--run", action="store_true", help="with --language: and run them")
     return parser
 

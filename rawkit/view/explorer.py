@@ -146,17 +146,17 @@ def in_this_thread(function):
     JupyterLab delivers the changes of widgets in another one (ipykernel 7, "subshells");
     MegEngine works only in the one that imported it.
     """
-    home = threading.get_ident()
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # no notebook
-        loop = None
+        return function
+    home = threading.get_ident()
 
     async def run():
         return function()
 
     def call():
-        if loop is None or threading.get_ident() == home:
+        if threading.get_ident() == home:
             return function()
         return asyncio.run_coroutine_threadsafe(run(), loop).result()
 
