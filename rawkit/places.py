@@ -129,6 +129,12 @@ def atomic_file(path):
             temporary.unlink()
 
 
+def write_whole(path, data):
+    """Write bytes to a file, whole or not at all: see `atomic_file`."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
 def check_folder(folder):
     """Find out whether files can be written in a folder, which need not exist yet.
 

@@ -66,7 +66,7 @@ def test_an_answer_to_another_input_is_not_compared(outputs):
     write_patches(outputs / "submit" / "result.bin", np.ones((3, 256, 256), np.uint16))
     count = len(np.fromfile(str(places.ROOT / "data" / places.TEST_INPUT), "<u2")) // 65536
     page = index_of()
-    assert f"result.bin has 3 patches and this dataset's test input {count}" in page
+    assert f"result.bin: found 3 patches, expected {count} as in" in page
     assert "rawkit-compare" not in page
 
 

@@ -15,7 +15,6 @@ def make_parser():
         prog="python -m rawkit", description="RAW denoising in the MegCup 2022 format."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.required = True
 
     info = commands.add_parser("info", help="what a .bin, a raw file or a dataset folder holds")
     info.add_argument("path", metavar="PATH", type=Path, help="a file, or a dataset's folder")
@@ -39,8 +38,7 @@ def make_parser():
     notebooks = commands.add_parser("notebooks", help="run the notebooks, make HTML pages")
     notebooks.add_argument("names", metavar="NAME", nargs="*", help="such as 02; default: all")
     notebooks.add_argument("--save", action="store_true", help="keep the outputs in them, too")
-    words = "build the ones in notebooks/zh instead"
-    notebooks.add_argument("--language", choices=["zh"], default="", help=words)
+    notebooks.add_argument("--language", choices=["zh"], default="", help="build notebooks/zh")
     notebooks.add_argument("--run", action="store_true", help="with --language: and run them")
     return parser
 
@@ -59,7 +57,7 @@ def _add_denoise(commands):
     words = "patches: average over eight views; slower"
     denoise.add_argument("--self-ensemble", action="store_true", help=words)
     words = "photograph: 0, untouched, to 1 (default); up to 2 for cameras that smooth noise"
-    denoise.add_argument("--strength", metavar="S", type=float, help=words)
+    denoise.add_argument("--strength", metavar="S", type=float, default=1.0, help=words)
     words = "photograph: also hot and dead pixels"
     denoise.add_argument("--remove-hot-pixels", action="store_true", help=words)
 

@@ -94,14 +94,11 @@ def train(args):
 
 def notebooks(args):
     """Run the notebooks and make the pages; or build those in another language."""
-    from ..places import check_folder, find_dataset, outputs_folder, show_path
-    from . import doctor
+    from ..places import outputs_folder, show_path
+    from .doctor import CHECKS
 
-    # a typo is said at once, and costs no page of an earlier run
-    find_dataset()
-    doctor.check_settings()
-    doctor.check_photo()
-    check_folder(outputs_folder())
+    for name in ("dataset", "outputs", "photograph", "settings"):
+        CHECKS[name]()  # a typo is said at once, and costs no page of an earlier run
     from .pages import run_notebooks
 
     if args.language and args.save:

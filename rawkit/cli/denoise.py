@@ -1,36 +1,29 @@
 """The command `denoise`: a file of patches, or any number of cameras' raw files."""
 
 import sys
-from pathlib import Path
 
 
 def denoise(args):
     """Denoise what the arguments name; their content decides which kind it is."""
     if args.run_code and not args.weights:
         raise ValueError("--run-code: found no --weights, expected the weights beside that code")
-    inputs, out, folder = _sort_paths(args)
-    if folder is not None:
-        _denoise_many(args, inputs, folder)
-    elif is_photo_file(inputs[0]):
-        _denoise_photo(args, inputs[0], out)
-    else:
+    inputs, out = args.paths, args.to
+    if out is None:
+        *inputs, out = args.paths
+        if not inputs:
+            raise ValueError(f"{out}: found no place for the answer, expected OUT or --to FOLDER")
+    one_file = len(inputs) == 1 and not inputs[0].is_dir()
+    if one_file and args.to is None and not is_photo_file(inputs[0]):
         _denoise_patches(args, inputs[0], out)
-
-
-def _sort_paths(args):
-    """The inputs, and where they go: one file OUT, or a folder."""
-    *inputs, last = args.paths
-    if args.to is not None:
-        return args.paths, None, args.to
-    if not inputs:
-        raise ValueError(f"{last}: found no place for the answer, expected OUT or --to FOLDER")
-    to_folder = last.is_dir() or not last.suffix
-    if len(inputs) == 1 and not inputs[0].is_dir():
-        if not to_folder or not is_photo_file(inputs[0]):
-            return inputs, last, None
-    if not to_folder:
-        raise ValueError(f"{last}: found a file for {len(inputs)} inputs, expected a folder (--to)")
-    return inputs, None, last
+    elif args.self_ensemble:
+        raise ValueError("--self-ensemble: found photographs, expected patches")
+    elif args.to is not None or out.is_dir() or not out.suffix:
+        _denoise_many(args, inputs, out)
+    elif one_file:
+        with _bar(1) as bar:
+            _denoise_one(args, _model(args), inputs[0], out, bar)
+    else:
+        raise ValueError(f"{out}: found a file for {len(inputs)} inputs, expected a folder (--to)")
 
 
 def is_photo_file(path):
@@ -55,8 +48,10 @@ def is_photo_file(path):
 
     if not path.exists():
         raise FileNotFoundError(f"{path}: found no file, expected patches or a raw photograph")
-    found = path.is_file() and is_photo(path)
-    if path.suffix.lower() in ENDINGS and path.is_file() and not found:
+    if path.is_dir():
+        return False
+    found = is_photo(path)
+    if path.suffix.lower() in ENDINGS and not found:
         size = path.stat().st_size
         raise ValueError(f"{path}: found {size} bytes that are no raw photograph, expected one")
     return found
@@ -66,8 +61,8 @@ def _denoise_patches(args, noisy, out):
     from ..binio import open_patches
     from ..places import check_output
 
-    if args.strength is not None or args.remove_hot_pixels:
-        option = "--remove-hot-pixels" if args.strength is None else "--strength"
+    if args.strength != 1 or args.remove_hot_pixels:
+        option = "--remove-hot-pixels" if args.strength == 1 else "--strength"
         raise ValueError(f"{noisy}: found patches, expected a raw photograph for {option}")
     if out.suffix.lower() == ".dng":
         raise ValueError(f"{noisy}: found no raw photograph, expected one to write {out}")
@@ -79,33 +74,13 @@ def _denoise_patches(args, noisy, out):
     print(f"{out}: {len(patches)} patches")
 
 
-def _photo_options(args):
-    """Check and gather what photographs take, before any work."""
-    if args.self_ensemble:
-        raise ValueError("--self-ensemble: found photographs, expected patches")
-    strength = 1.0 if args.strength is None else args.strength
-    if not 0 <= strength <= 2:
-        raise ValueError(f"--strength: found {strength:g}, expected 0 to 2")
-    options = {"remove_hot_pixels": args.remove_hot_pixels, "overwrite": args.overwrite}
-    return dict(options, strength=strength)
-
-
-def _denoise_photo(args, source, out):
-    from ..places import check_output
-
-    options = _photo_options(args)
-    check_output(out, source, args.overwrite, ending=".dng")
-    with _bar(1) as bar:
-        _denoise_one(_model(args), source, out, options, bar)
-
-
 def _model(args):
     from ..nn import SHIPPED, load_model  # MegEngine takes seconds to load
 
     return load_model(args.weights or SHIPPED, run_code=args.run_code)[0]
 
 
-def _denoise_one(model, source, out, options, bar):
+def _denoise_one(args, model, source, out, bar):
     from ..photo import denoise_file
 
     before = bar.n
@@ -114,7 +89,8 @@ def _denoise_one(model, source, out, options, bar):
         bar.n = before + done / total
         bar.refresh()
 
-    photo = denoise_file(source, out, model, progress=show, **options)
+    options = args.strength, args.remove_hot_pixels, args.overwrite
+    photo = denoise_file(source, out, model, *options, progress=show)
     for note in photo.notes:
         bar.write(f"rawkit denoise: {source}: {note}", sys.stderr)
     height, width = photo.mosaic.shape
@@ -124,22 +100,31 @@ def _denoise_one(model, source, out, options, bar):
 
 def _denoise_many(args, inputs, folder):
     """Each file for itself: one that fails is a line, and the others go on."""
+    from ..photo.metadata import is_denoised, read_metadata
     from ..places import check_folder
 
-    options = _photo_options(args)
     sources = [source for path in inputs for source in _photos_of(path)]
     if not sources:
         raise FileNotFoundError(f"{inputs[0]}: found no raw file, expected some")
     check_folder(folder)
-    jobs, failed = _jobs(sources, folder, args.overwrite)
-    model = _model(args) if jobs else None
-    with _bar(len(jobs)) as bar:
-        for number, (source, out) in enumerate(jobs, start=1):
+    model, taken, failed = _model(args), set(), 0
+    with _bar(len(sources)) as bar:
+        for number, source in enumerate(sources, start=1):
+            out = folder / f"{source.stem}_denoised.dng"
             try:
-                _denoise_one(model, source, out, options, bar)
+                if is_denoised(read_metadata(source)):
+                    bar.write(f"{source}: skipped, denoised already", sys.stderr)
+                elif out in taken:
+                    raise ValueError(f"{source}: found another file for {out}")
+                elif out.exists() and not args.overwrite:
+                    there = f"{out} is there (--overwrite replaces it)"
+                    bar.write(f"{source}: skipped, {there}", sys.stderr)
+                else:
+                    _denoise_one(args, model, source, out, bar)
             except (ValueError, OSError) as error:
                 failed += 1
                 bar.write(f"rawkit denoise: {error}", sys.stderr)
+            taken.add(out)
             bar.n = number
     if failed:
         raise ValueError(f"{folder}: found {failed} of {len(sources)} files that were not denoised")
@@ -152,26 +137,6 @@ def _photos_of(path):
     if not path.is_dir():
         return [path]
     return sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
-
-
-def _jobs(sources, folder, overwrite):
-    """What is left to do: pairs of input and output, and how many cannot be done."""
-    from ..photo.metadata import is_denoised, read_metadata
-
-    jobs, failed, taken = [], 0, set()
-    for source in sources:
-        out = folder / f"{Path(source).stem}_denoised.dng"
-        if is_denoised(read_metadata(source)):
-            print(f"{source}: skipped, denoised already", file=sys.stderr)
-        elif out in taken:
-            failed += 1
-            print(f"rawkit denoise: {source}: found another file for {out}", file=sys.stderr)
-        elif out.exists() and not overwrite:
-            print(f"{source}: skipped, {out} is there (--overwrite replaces it)", file=sys.stderr)
-        else:
-            jobs.append((source, out))
-        taken.add(out)
-    return jobs, failed
 
 
 def _bar(files):

@@ -1,20 +1,17 @@
 """The page one opens first: the answer before and after, its card, links to the rest."""
 
-import html
 import json
 from pathlib import Path
-from string import Template
-from urllib.parse import quote
 
 import numpy as np
+from jinja2 import Template
 
-from ..binio import open_pairs, open_patches
-from ..places import GT_OF, TEST_INPUT, atomic_file, find_dataset, outputs_folder
+from ..binio import open_alike, open_dataset
+from ..places import TEST_GT, TEST_INPUT, find_dataset, outputs_folder, write_whole
 from ..view import compare, estimate_rendering, render
 from ..view.rendering import texture
 
 LOOKED_AT = 64  # patches among which the one to show is chosen
-WORDS = {None: "not known", True: "yes", False: "no"}
 
 
 def write_index():
@@ -27,40 +24,45 @@ def write_index():
     Path
     """
     outputs = outputs_folder()
-    report = outputs / "report"
-    pages = [path for path in report.glob("*.html") if path.name != "index.html"]
-    photographs = list((outputs / "photo").glob("*_denoised.*"))
-    page = Template(Path(__file__).with_name("index.html").read_text(encoding="utf-8")).substitute(
-        slider=_slider(outputs / "submit" / "result.bin"),
-        card=_card(outputs / "submit" / "card.json"),
-        notebooks=_links("", pages),
-        photographs=_links("../photo/", photographs),
+    path = outputs / "report" / "index.html"
+    caption, slider = _compare_patch(outputs / "submit" / "result.bin")
+    template = Path(__file__).with_name("index.html").read_text(encoding="utf-8")
+    page = Template(template, autoescape=True).render(
+        caption=caption,
+        slider=slider,
+        card=_read_card(outputs / "submit" / "card.json"),
+        notebooks=sorted(page for page in path.parent.glob("*.html") if page != path),
+        photographs=sorted((outputs / "photo").glob("*_denoised.*")),
     )
-    path = report / "index.html"
-    with atomic_file(path) as file:
-        file.write(page.encode())
+    write_whole(path, page.encode())
     return path
 
 
-def _slider(result):
-    """One patch before and after, or why there is none."""
+def _compare_patch(result):
+    """One patch before and after: a caption and the slider's HTML; or why there is none."""
     if not result.is_file():
-        return "<p>No result.bin yet: the submission's notebook writes it.</p>"
+        return "No result.bin yet: the submission's notebook writes it.", ""
     try:
         folder = find_dataset().folder
-        noisy, pred = open_patches(folder / TEST_INPUT), open_patches(result)
-        has_gt = (folder / GT_OF[TEST_INPUT]).is_file()
-        gt = open_pairs(folder, TEST_INPUT)[1] if has_gt else None
+        pred, noisy = open_alike(result, folder / TEST_INPUT)
+        gt = open_dataset(folder).get(TEST_GT)
     except (OSError, ValueError) as error:
-        return f"<p>Nothing to compare: {html.escape(str(error))}</p>"
-    if noisy.shape != pred.shape:
-        counts = f"has {len(pred)} patches and this dataset's test input {len(noisy)}"
-        return f"<p>result.bin {counts}: it answers another one.</p>"
+        return f"Nothing to compare: {error}", ""
     i = max(range(min(len(noisy), LOOKED_AT)), key=lambda i: _worth_seeing(noisy[i], pred[i]))
-    images = [noisy[i], pred[i]] + ([gt[i]] if has_gt else [])
+    images = [noisy[i], pred[i]]
     caption = f"Patch {i} of the test input, before and after. Drag the dividers."
-    caption += " Errors are in \u221aDN, as the score counts them." if has_gt else ""
-    return f"<p>{caption}</p>\n{compare(images, max_bytes=None)._repr_html_()}"
+    if gt is not None:
+        images.append(gt[i])
+        caption += " Errors are in \u221aDN, as the score counts them."
+    return caption, compare(images, max_bytes=None)._repr_html_()
+
+
+def _read_card(path):
+    """What notebook 05 wrote about the answer, or nothing."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{path}: found a damaged file ({error}), expected JSON") from None
 
 
 def _worth_seeing(noisy, pred):
@@ -68,30 +70,3 @@ def _worth_seeing(noisy, pred):
     how = estimate_rendering(noisy)
     before, after = (render(patch, how).astype(np.float32) for patch in (noisy, pred))
     return np.abs(before - after).mean() * texture(after).mean()
-
-
-def _card(path):
-    """What notebook 05 wrote about the answer, as a table."""
-    if not path.is_file():
-        return "<p>None yet.</p>"
-    try:
-        card, rows = json.loads(path.read_text(encoding="utf-8")), []
-    except ValueError as error:
-        raise ValueError(f"{path}: found a damaged file ({error}), expected JSON") from None
-    for name, value in card.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items())
-        elif value is None or isinstance(value, bool):
-            value = WORDS[value]
-        rows.append(f"<tr><th>{html.escape(name.replace('_', ' '))}<td>{html.escape(str(value))}")
-    link = '<p><a href="../submit/result.bin">result.bin</a></p>'
-    return f"<table>{''.join(rows)}</table>\n{link}"
-
-
-def _links(folder, paths):
-    """A list of files; the name of a notebook's page is its title."""
-    items = []
-    for path in sorted(paths):
-        name = html.escape(path.stem.replace("_", " ")) + path.suffix.replace(".html", "")
-        items.append(f'<li><a href="{quote(folder + path.name)}">{name}</a></li>')
-    return f"<ul>{''.join(items)}</ul>" if items else "<p>None yet.</p>"

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import sys
-import warnings
 
 from . import commands
 from .arguments import make_parser
@@ -29,14 +28,18 @@ def main(arguments=None):
         stderr; 128 and the signal's number after Ctrl-C or SIGTERM.
     """
     name, line = "rawkit", ""
+    parser = make_parser()
     try:
-        args = _parse(arguments)
-        if isinstance(args, int):
-            return args
+        args = parser.parse_args(arguments)
+        if not args.command:
+            parser.print_help(sys.stderr)
+            return 2
         name = f"rawkit {args.command}"
         getattr(commands, args.command)(args)
         sys.stdout.flush()
         return 0
+    except SystemExit as end:  # --help, or arguments that do not fit
+        return end.code
     except BrokenPipeError:  # stdout is written to when the work is done
         return 0
     except KeyboardInterrupt as stop:
@@ -55,19 +58,6 @@ def main(arguments=None):
         with contextlib.suppress(OSError):
             print(f"{name}: {line}", file=sys.stderr)
     return status
-
-
-def _parse(arguments):
-    """The arguments of a command, or the status where there is none to run."""
-    parser = make_parser()
-    if not (sys.argv[1:] if arguments is None else arguments):
-        parser.print_help(sys.stderr)
-        return 2
-    try:
-        return parser.parse_args(arguments)
-    except SystemExit as end:  # --help, or arguments that do not fit
-        sys.stdout.flush()
-        return end.code
 
 
 def describe(error):
@@ -105,9 +95,6 @@ def run():
             os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
             setattr(sys, name, open(number, "w", closefd=False))
     sys.stdout.reconfigure(errors="backslashreplace")  # in whatever locale
-    # PYTHONWARNINGS=error is meant for other programs: our libraries do warn
-    os.environ.pop("PYTHONWARNINGS", None)
-    warnings.filters[:] = [entry for entry in warnings.filters if entry[0] != "error"]
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as in the background
             signal.signal(number, _stop)

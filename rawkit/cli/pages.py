@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..places import ROOT, atomic_file, outputs_folder, show_path
+from ..places import ROOT, outputs_folder, show_path, write_whole
 from .index import write_index
 from .main import describe
 
@@ -62,16 +62,13 @@ def run_notebooks(names=None, save=False, language=""):
             raise ValueError(f"{path}: found no notebook ({describe(error)})") from None
         error = execute(notebook, f"[{number}/{len(paths)}] {path.stem}", path.parent)
         text = nbformat.writes(notebook).rstrip("\n") + "\n"
-        with atomic_file(page) as file:
-            file.write(_to_html(notebook, ending).encode())
-        with atomic_file(page.with_suffix(".ipynb")) as file:
-            file.write(text.encode())
+        write_whole(page, _to_html(notebook, ending).encode())
+        write_whole(page.with_suffix(".ipynb"), text.encode())
         index = write_index()
         if error:
             raise ValueError(f"{show_path(path)}: {error}; {show_path(page)} shows where")
         if save:
-            with atomic_file(path) as file:
-                file.write(text.encode())
+            write_whole(path, text.encode())
         print(f"{show_path(page)}  {time.time() - began:.0f} s", flush=True)
         pages.append(page)
     print(f"All of it: {show_path(index)}")

@@ -3,7 +3,7 @@
 The texts are in `notebooks/LANGUAGE/*.po`; `python -m rawkit notebooks --language LANGUAGE` builds.
 """
 
-from ..places import atomic_file, show_path
+from ..places import show_path, write_whole
 from .pages import NOTEBOOKS, find_notebooks
 
 
@@ -11,7 +11,8 @@ def build_notebooks(language, names=None):
     """Write `notebooks/LANGUAGE/*.ipynb`, and bring the .po files up to date.
 
     A built notebook is the English one, outputs included, but for its markdown cells.  Where
-    a text is missing or the English has changed since (*fuzzy*), the English stands.
+    a text is missing or the English has changed since (*fuzzy*), the English stands;
+    how many cells so wait for a translator is printed.
 
     Parameters
     ----------
@@ -19,16 +20,11 @@ def build_notebooks(language, names=None):
         Such as "zh".
     names : list of str, or None
         File names, or their beginnings; None: those that have a .po file.
-
-    Returns
-    -------
-    int
-        How many cells wait for a translator.
     """
     import nbformat
     import polib
 
-    folder, waiting = NOTEBOOKS / language, 0
+    folder = NOTEBOOKS / language
     for path in find_notebooks(names):
         catalog_path = folder / f"{path.stem}.po"
         if not catalog_path.is_file() and not names:
@@ -37,14 +33,11 @@ def build_notebooks(language, names=None):
         old = polib.pofile(str(catalog_path)) if catalog_path.is_file() else ()
         catalog = update(old, notebook)
         catalog.metadata = {"Language": language, "Content-Type": "text/plain; charset=UTF-8"}
-        with atomic_file(catalog_path) as file:
-            file.write(f"{catalog}\n".encode())
-        with atomic_file(folder / path.name) as file:
-            file.write(nbformat.writes(translate(notebook, catalog)).encode() + b"\n")
+        write_whole(catalog_path, f"{catalog}\n".encode())
+        built = nbformat.writes(translate(notebook, catalog)) + "\n"
+        write_whole(folder / path.name, built.encode())
         todo = sum(not entry.translated() for entry in catalog)
-        waiting += todo
         print(f"{show_path(folder / path.name)}" + f"  to translate: {todo}" * bool(todo))
-    return waiting
 
 
 def update(catalog, notebook):

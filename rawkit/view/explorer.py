@@ -4,21 +4,20 @@ import asyncio
 import functools
 import threading
 
-import ipywidgets
 import numpy as np
+from ipywidgets import HTML, Dropdown, IntSlider
 
 from .figures import paint_error, paint_residual
 from .rendering import check_bayer, estimate_rendering, patch_error, render
-from .slider import CompareSlider
+from .slider import CompareSlider, SliderPanel
 
 INPUT, REFERENCE, NOTHING = "input", "reference", "\u2013"
 ERROR_OF, REMOVED_BY = "error of ", "removed by "
 KEPT = 256  # answers of denoisers, 0.1 MB each
-STOPS = range(-3, 4)  # exposure, in photographic stops; at +4 hardly anything is not white
-FILE_ORDER, WORST, NOISIEST, DARKEST = "file order", "worst error", "most noise", "darkest"
+STOPS = 3  # of exposure, photographic; at +4 hardly anything is not white
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(SliderPanel):
     """Look at patches one by one, denoised on the fly.
 
     Parameters
@@ -58,39 +57,28 @@ class Explorer(ipywidgets.VBox):
         self.noise = noise and functools.lru_cache(None)(lambda i: float(noise(noisy[i])))
         self.denoised = functools.lru_cache(KEPT)(self._denoise)
         self.ranks = functools.lru_cache(None)(self._rank)
-        self.sorts = {FILE_ORDER: int, DARKEST: lambda i: np.mean(noisy[i])}
+        self.sorts = {"file order": int, "darkest": lambda i: np.mean(noisy[i])}
         if errors is not None:
-            self.sorts[WORST] = lambda i: -errors[i]
+            self.sorts["worst error"] = lambda i: -errors[i]
         if noise:
-            self.sorts[NOISIEST] = lambda i: -self.noise(i)
+            self.sorts["most noise"] = lambda i: -self.noise(i)
 
-        views = [INPUT] + list(denoisers)
+        views = [INPUT, *denoisers]
         first = views[1]
         if gt is not None:
             views += [REFERENCE] + [ERROR_OF + name for name in views]
         views += [REMOVED_BY + name for name in denoisers]
         middle, right = (NOTHING, first) if gt is None else (first, REFERENCE)
-        self.order = ipywidgets.Dropdown(options=list(self.sorts), description="sort by")
-        self.place = ipywidgets.IntSlider(
-            start, 0, len(noisy) - 1, description="place", continuous_update=False
-        )
-        self.left = ipywidgets.Dropdown(options=views, description="left")
-        options = [NOTHING] + views
-        self.middle = ipywidgets.Dropdown(options=options, value=middle, description="middle")
-        self.right = ipywidgets.Dropdown(options=views, value=right, description="right")
-        stops = [(f"{stop:+d}", stop) for stop in STOPS]
-        self.stops = ipywidgets.SelectionSlider(options=stops, value=0, description="exposure")
-        self.text = ipywidgets.HTML()
-        rows = [self.order, self.place, self.stops], [self.left, self.middle, self.right]
-        for control in sum(rows, []):
-            control.observe(lambda change: self._show(), "value")
-        layout = {"flex_flow": "row wrap"}
-        self._output = ipywidgets.Output()
-        below = [self.text, self._output]
-        super().__init__([ipywidgets.HBox(row, layout=layout) for row in rows] + below)
-        self._make = in_this_thread(self._make_slider)
+        self.order = Dropdown(options=list(self.sorts), description="sort by")
+        self.place = IntSlider(start, 0, len(noisy) - 1, description="place")
+        self.stops = IntSlider(0, -STOPS, STOPS, description="exposure", readout_format="+d")
+        self.left = Dropdown(options=views, description="left")
+        self.middle = Dropdown(options=[NOTHING, *views], value=middle, description="middle")
+        self.right = Dropdown(options=views, value=right, description="right")
+        self.text = HTML()
         self.order.observe(lambda change: setattr(self.place, "value", 0), "value")
-        self._show()
+        controls = self.order, self.place, self.stops, self.left, self.middle, self.right
+        super().__init__(in_this_thread(self._compare), controls, self.text)
 
     def __repr__(self):  # what a page without a kernel shows
         names = ", ".join(self.denoisers)
@@ -114,47 +102,39 @@ class Explorer(ipywidgets.VBox):
 
     def _mosaic(self, view, index):
         patches = {INPUT: self.noisy, REFERENCE: self.gt}.get(view)
-        if patches is None:
-            return self.denoised(view, index)
-        return check_bayer(patches[index], f"{view}, patch {index}")
+        return self.denoised(view, index) if patches is None else patches[index]
 
     def _picture(self, view, index, rendering):
         """One view as (picture, note)."""
         if view.startswith(ERROR_OF):
             pred = self._mosaic(view[len(ERROR_OF) :], index)
-            return paint_error(pred, self._mosaic(REFERENCE, index)), ""
+            return paint_error(pred, self.gt[index]), ""
         if view.startswith(REMOVED_BY):
             pred = self._mosaic(view[len(REMOVED_BY) :], index)
-            return paint_residual(self._mosaic(INPUT, index), pred), ""
+            return paint_residual(self.noisy[index], pred), ""
         bayer = self._mosaic(view, index)
         measured = self.gt is not None and view != REFERENCE and self.gt[index].any()
         note = f"error {patch_error(bayer, self.gt[index]):.2f}" if measured else ""
         return render(bayer, rendering), note
 
-    def _show(self):
-        self.slider = self._make()
-        self.text.value = self._sentence()
-        self.slider.put_into(self._output)
-
-    def _make_slider(self):
+    def _compare(self):
         index = self.index
         chosen = [self.left.value, self.middle.value, self.right.value]
         chosen = [view for view in chosen if view != NOTHING]
-        rendering = estimate_rendering(self._mosaic(INPUT, index))
+        rendering = estimate_rendering(self.noisy[index])
         rendering = rendering._replace(exposure=rendering.exposure * 2.0**self.stops.value)
         pictures, notes = zip(*(self._picture(view, index, rendering) for view in chosen))
+        self.text.value = self._sentence(index)
         # one key: the dividers stay where they are when another patch is shown
         return CompareSlider(pictures, chosen, notes, max_bytes=None, key=f"explorer-{id(self)}")
 
-    def _sentence(self):
-        index = self.index
+    def _sentence(self, index):
         parts = [f"<b>patch {index}</b> of {len(self.noisy)}"]
         parts.append(f"mean {np.mean(self.noisy[index]):.0f} DN")
         if self.noise:
             parts.append(f"estimated noise {self.noise(index):.0f} DN")
         if self.errors is not None:
-            worse = np.count_nonzero(np.asarray(self.errors) > self.errors[index])
-            parts.append(f"error {self.errors[index]:.2f}, number {worse + 1} from the worst")
+            parts.append(f"error {self.errors[index]:.2f}")
         if self.gt is None:
             parts.append("no reference in this set, so no error views")
         return " &middot; ".join(parts)
@@ -166,17 +146,17 @@ def in_this_thread(function):
     JupyterLab delivers the changes of widgets in another one (ipykernel 7, "subshells");
     MegEngine works only in the one that imported it.
     """
-    home = threading.get_ident()
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # no notebook
-        loop = None
+        return function
+    home = threading.get_ident()
 
     async def run():
         return function()
 
     def call():
-        if loop is None or threading.get_ident() == home:
+        if threading.get_ident() == home:
             return function()
         return asyncio.run_coroutine_threadsafe(run(), loop).result()
 

@@ -16,11 +16,7 @@ from ..bayer import PLANES
 COLORS = {
     "noisy": "#D55E00",
     "pred": "#0072B2",
-    "gt": "#000000",
-    "baseline": "#56B4E9",
     "validation": "#009E73",
-    "other": "#CC79A7",
-    "highlight": "#E69F00",
     # the planes: two greens that differ in lightness
     "R": "#D55E00",
     "Gr": "#009E73",

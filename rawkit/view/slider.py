@@ -7,26 +7,24 @@ side in a table.
 """
 
 import base64
-import html
 import io
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
+from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from .rendering import check_bayer, check_shapes, estimate_rendering, patch_error, render
+from .rendering import check_bayer, estimate_rendering, patch_error, render
 
-FOLDER = Path(__file__).parent
+# slider.html, and within it slider.css and slider.js
+FILES = FileSystemLoader(str(Path(__file__).parent))
+TEMPLATES = Environment(loader=FILES, autoescape=True, keep_trailing_newline=True)
 NAMES = ("noisy", "denoised", "reference")
 Z_RLE = 3  # zlib's number of a compression strategy
 LENS_PIXELS = 21  # as in slider.js
 MIN_SIDE = 32  # pixels
-# Notebook 6 does not run the scripts of a widget's output before it joins the page
-WAKE = (
-    "var root = this.closest('.rawkit-compare'), script = root.querySelector('script'); "
-    "root.hasAttribute('data-live') || script && (0, eval)(script.textContent)"
-)
 
 
 class CompareSlider:
@@ -56,12 +54,8 @@ class CompareSlider:
         For another number of pictures or labels, and other or different shapes or dtypes.
     """
 
-    def __init__(self, pictures, labels, notes=None, max_bytes=250000, key=None):
-        _check_pictures(pictures)
-        notes = [""] * len(pictures) if notes is None else list(notes)
-        if not len(pictures) == len(labels) == len(notes):
-            counts = len(pictures), len(labels), len(notes)
-            raise ValueError("found {} pictures, {} labels, {} notes".format(*counts))
+    def __init__(self, pictures, labels, notes=("", "", ""), max_bytes=250000, key=None):
+        _check_pictures(pictures, labels)
         self.labels, self.key = list(labels), key
         height, width = pictures[0].shape[:2]
         self.crop = (0, 0, height, width)
@@ -76,40 +70,56 @@ class CompareSlider:
             self._html = self._build(cropped, notes)
 
     def _build(self, pictures, notes):
-        cells, captions = [], []
+        images = []
         for picture, label, note in zip(pictures, self.labels, notes):
             file = io.BytesIO()
             # noise has no repetitions to search for: as small as the default, and faster
             Image.fromarray(picture).save(file, "png", compress_type=Z_RLE)
-            label, note = html.escape(label), html.escape(note)
-            height, width = picture.shape[:2]
-            source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-            cells.append(
-                f'<td><img alt="{label}" data-note="{note}" width="{width}" height="{height}" '
-                f'onload="{WAKE}" src="{source}"></td>'
-            )
-            captions.append(f"<td>{' &middot; '.join(filter(None, [label, note]))}</td>")
+            png = base64.b64encode(file.getvalue()).decode()
+            images.append({"label": label, "note": note, "png": png})
+        height, width = pictures[0].shape[:2]
         left, top = _most_changed(*pictures[:2])
-        data = f' data-lens="{left} {top}"'
-        if self.key:
-            data += f' data-key="{html.escape(self.key)}"'
-        rows = "<tr>" + "\n".join(cells) + "</tr>\n<tr>" + "".join(captions) + "</tr>"
-        return (
-            f'<div class="rawkit-compare"{data}><style>{_text("slider.css")}</style>\n'
-            f"<table>{rows}</table>\n<script>{_text('slider.js')}</script></div>"
-        )
+        place = {"left": left, "top": top, "width": width, "height": height}
+        return TEMPLATES.get_template("slider.html").render(place, images=images, key=self.key)
 
     def _repr_html_(self):
         return self._html
 
-    def put_into(self, output):
-        """Show this in an `ipywidgets.Output`, in place of what is there."""
-        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
-        data = {"text/html": self._repr_html_(), "text/plain": repr(self)}
-        output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
-
     def __repr__(self):
         return f"CompareSlider({' | '.join(self.labels)})"
+
+
+class SliderPanel(ipywidgets.VBox):
+    """Controls above a compare slider that is made anew when one of them changes.
+
+    Parameters
+    ----------
+    make_slider : function () -> CompareSlider
+    controls : sequence of ipywidgets, each with a `value`
+    *below : ipywidgets
+        Between the controls and the slider.
+
+    Attributes
+    ----------
+    slider : CompareSlider
+        What is shown now.
+    """
+
+    def __init__(self, make_slider, controls, *below):
+        self._make_slider, self._output = make_slider, ipywidgets.Output()
+        for control in controls:
+            control.continuous_update = False  # of sliders: a picture when the mouse lets go
+            control.observe(self._show, "value")
+        layout = {"flex_flow": "row wrap", "max_width": "960px"}  # three controls a row
+        super().__init__([ipywidgets.HBox(controls, layout=layout), *below, self._output])
+        self._show()
+
+    def _show(self, change=None):
+        self.slider = self._make_slider()
+        # set as a whole: an output of megabytes that is displayed makes nbclient wait for ever
+        data = {"text/html": self.slider._repr_html_(), "text/plain": repr(self.slider)}
+        shown = {"output_type": "display_data", "data": data, "metadata": {}}
+        self._output.outputs = (shown,)
 
 
 def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
@@ -142,8 +152,7 @@ def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
     images = [check_bayer(image, f"image {i}") for i, image in enumerate(images)]
     if gt is None and len(images) == 3:
         gt = images[2]
-    check_shapes(images + ([] if gt is None else [check_bayer(gt, "gt")]))
-    notes = None
+    notes = [""] * len(images)
     if gt is not None:
         notes = ["" if i is gt else f"error {patch_error(i, gt):.2f}" for i in images]
     rendering = rendering or estimate_rendering(images[0])
@@ -151,13 +160,14 @@ def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
     return CompareSlider(pictures, labels[: len(pictures)], notes, max_bytes)
 
 
-def _check_pictures(pictures):
-    if len(pictures) not in (2, 3):
-        raise ValueError(f"found {len(pictures)} pictures, expected 2 or 3 to compare")
-    check_shapes(pictures)
+def _check_pictures(pictures, labels):
+    if len(pictures) not in (2, 3) or len(labels) != len(pictures):
+        found = f"{len(pictures)} pictures, {len(labels)} labels"
+        raise ValueError(f"found {found}, expected 2 or 3 pictures, each with a label")
+    shape = (*pictures[0].shape[:2], 3)
     for picture in pictures:
-        if picture.shape[2:] != (3,) or picture.dtype != np.uint8:
-            raise ValueError(f"found {picture.shape}, {picture.dtype}, expected (H, W, 3), uint8")
+        if picture.shape != shape or picture.dtype != np.uint8:
+            raise ValueError(f"found {picture.shape}, {picture.dtype}, expected {shape}, uint8")
 
 
 def _most_changed(before, after):
@@ -166,7 +176,3 @@ def _most_changed(before, after):
     change = uniform_filter(change, LENS_PIXELS, mode="constant")  # the border counts less
     y, x = np.unravel_index(np.argmax(change), change.shape)
     return int(x), int(y)
-
-
-def _text(name):
-    return (FOLDER / name).read_text(encoding="utf-8")

@@ -5,14 +5,14 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
-from ..places import atomic_file
-from .slider import CompareSlider
+from ..places import write_whole
+from .slider import CompareSlider, SliderPanel
 
 FIT, PIXELS = "whole picture", "1 : 1"
 WIDTH, HEIGHT = 960, 640  # pixels of the screen that a picture takes
 
 
-class StrengthSlider(ipywidgets.VBox):
+class StrengthSlider(SliderPanel):
     """Two developed pictures under a divider, and a slider that mixes them.
 
     What is shown is  before + strength (after - before)  in linear light, which is
@@ -35,44 +35,34 @@ class StrengthSlider(ipywidgets.VBox):
     def __init__(self, before, after, tone):
         self.before, self.after, self.tone = before, after, tone
         step = max(1, -(-before.shape[0] // HEIGHT), -(-before.shape[1] // WIDTH))
-        self._whole = [_reduce(light, step) for light in (before, after)]
+        self._whole = _reduce(before, step), _reduce(after, step)
         self.strength = _fraction("strength", 1.0)
-        self.size = ipywidgets.ToggleButtons(options=[FIT, PIXELS])
         self.across, self.down = _fraction("left-right", 0.5), _fraction("up-down", 0.5)
-        rows = [self.strength, self.size], [self.across, self.down]
-        for control in sum(rows, []):
-            control.observe(lambda change: self._show(), "value")
-        self._output = ipywidgets.Output()
-        super().__init__([ipywidgets.HBox(row) for row in rows] + [self._output])
-        self._show()
+        self.size = ipywidgets.ToggleButtons(options=[FIT, PIXELS])
+        controls = self.strength, self.across, self.down, self.size
+        super().__init__(self._compare, controls)
 
     def __repr__(self):  # what a page without a kernel shows
         height, width = self.before.shape[:2]
         return f"StrengthSlider of {width} x {height} pixels: run the notebook to use it"
 
-    def _part(self, size, across, down):
-        """What to show of both: all of it made smaller, or a window of its pixels."""
-        if size == FIT:
-            return self._whole
-        height, width = self.before.shape[:2]
-        top, left = int(down * max(height - HEIGHT, 0)), int(across * max(width - WIDTH, 0))
-        window = slice(top, top + HEIGHT), slice(left, left + WIDTH)
-        return self.before[window], self.after[window]
-
-    def _show(self):
+    def _compare(self):
+        before, after = self._whole
+        if self.size.value == PIXELS:
+            height, width = self.before.shape[:2]
+            top = int(self.down.value * max(height - HEIGHT, 0))
+            left = int(self.across.value * max(width - WIDTH, 0))
+            window = slice(top, top + HEIGHT), slice(left, left + WIDTH)
+            before, after = self.before[window], self.after[window]
         strength = self.strength.value
-        before, after = self._part(self.size.value, self.across.value, self.down.value)
         mixed = before + np.float32(strength) * (after - before)
-        pictures = self.tone(before), self.tone(mixed)
         labels, key = ["as recorded", f"denoised, {100 * strength:.0f} %"], f"strength-{id(self)}"
-        self.slider = CompareSlider(pictures, labels, max_bytes=None, key=key)
-        self.slider.put_into(self._output)
+        pictures = self.tone(before), self.tone(mixed)
+        return CompareSlider(pictures, labels, max_bytes=None, key=key)
 
 
 def _fraction(description, value):
-    return ipywidgets.FloatSlider(
-        value, min=0, max=1, step=0.05, description=description, continuous_update=False
-    )
+    return ipywidgets.FloatSlider(value, min=0, max=1, step=0.05, description=description)
 
 
 def _reduce(light, step):
@@ -119,6 +109,5 @@ def keep_upload(upload, folder):
         found = upload.value[0]
         name = found["name"]
     path = Path(folder) / Path(name).name
-    with atomic_file(path) as file:
-        file.write(bytes(found["content"]))
+    write_whole(path, bytes(found["content"]))
     return path
