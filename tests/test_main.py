@@ -141,6 +141,7 @@ def shell(line):
         ("rawkit info data | true; exit ${PIPESTATUS[0]}", (0, "")),
         ("rawkit info data >&- 2>&- <&-", (0, "")),
         ("rawkit info data > /dev/full", (2, "rawkit info: No space left on device\n")),
+        ("PYTHONWARNINGS=error rawkit info data > /dev/null", (0, "")),
     ],
 )
 def test_streams_of_any_kind_end_in_a_status_and_a_line(line, expected):

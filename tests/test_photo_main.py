@@ -87,7 +87,7 @@ def test_outputs_are_never_written_over(fails, files):
         assert photo.read_bytes() == before
     assert (files / "there.dng").read_bytes() == b"something"
     for words, options in {
-        "found strength 2.5": ["--strength", "2.5"],
+        "--strength: found 2.5": ["--strength", "2.5"],
         "--self-ensemble: found photographs": ["--self-ensemble"],
         "none: found no file": ["--weights", files / "none"],
     }.items():

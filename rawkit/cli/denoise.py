@@ -7,6 +7,8 @@ def denoise(args):
     """Denoise what the arguments name; their content decides which kind it is."""
     if args.run_code and not args.weights:
         raise ValueError("--run-code: found no --weights, expected the weights beside that code")
+    if not 0 <= args.strength <= 2:
+        raise ValueError(f"--strength: found {args.strength:g}, expected 0 to 2")
     inputs, out = args.paths, args.to
     if out is None:
         *inputs, out = args.paths

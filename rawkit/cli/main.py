@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import warnings
 
 from . import commands
 from .arguments import make_parser
@@ -95,6 +96,9 @@ def run():
             os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
             setattr(sys, name, open(number, "w", closefd=False))
     sys.stdout.reconfigure(errors="backslashreplace")  # in whatever locale
+    # PYTHONWARNINGS=error is meant for other programs: our libraries do warn
+    os.environ.pop("PYTHONWARNINGS", None)
+    warnings.filters[:] = [entry for entry in warnings.filters if entry[0] != "error"]
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as in the background
             signal.signal(number, _stop)

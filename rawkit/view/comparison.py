@@ -91,7 +91,7 @@ def plot_comparison(noisy, pred, gt=None):
         title = f"Removed: gray is 0, white is {RESIDUAL_LIMIT} \u221aDN or more"
     else:
         errors = [patch_error(image, images[2]) for image in images[:2]]
-        change = 100 * (errors[1] / errors[0] - 1)
+        change = 100 * (errors[1] / (errors[0] or 1) - 1)
         title = f"Denoised: error {change:+.0f} % (maps: white is {ERROR_LIMIT} \u221aDN)"
         maps = [paint_error(image, images[2]) for image in images[:2]]
         notes = [f"error {error:.2f}" for error in errors]

@@ -17,6 +17,7 @@ COLORS = {
     "noisy": "#D55E00",
     "pred": "#0072B2",
     "validation": "#009E73",
+    "other": "#CC79A7",
     # the planes: two greens that differ in lightness
     "R": "#D55E00",
     "Gr": "#009E73",
