@@ -23,9 +23,9 @@ _log = logging.getLogger("megbrain")
 def fused(x, *modules):
     """Run modules one after the other, as one step where that is faster.
 
-    `Conv2d`, `ConvTranspose2d`, `LeakyReLU` and `ReLU` of this package, `M.Sequential`, and
-    additions of values of one shape become one step on oneDNN.  If there is any other operation,
-    the layers run one by one.
+    `Conv2d` and `ConvTranspose2d` of this package, `M.Sequential`, additions of values of one
+    shape, and `LeakyReLU` and `ReLU` of what comes from these and is used nowhere else, become one
+    step on oneDNN.  If there is any other operation, the layers run one by one.
 
     The same weights, input, machine and number of threads give the same result and gradients,
     bit for bit.  Another number of threads (OMP_NUM_THREADS, the cores that the process may use),
@@ -109,13 +109,13 @@ def _run(x, params, graph, shapes):
     if not graph:
         return x
     args = [x] + params
-    needs = tuple(map(_wants_gradient, args))
+    needs = [_wants_gradient(arg) for arg in args]
     # the graph alone does not say how many channels a layer has
-    key = (graph, tuple(shapes), tuple(tuple(p.shape) for p in params))
+    key = (graph, shapes, tuple(tuple(p.shape) for p in params))
     workspace = _plan(key + (needs[0] if any(needs) else None,)).workspace()
     y = workspace.forward(x.numpy(), [param.numpy() for param in params])
     if any(needs):
-        return _Graph(needs, workspace, y)(*args)
+        return _Graph(workspace, y)(*args)
     workspace.release()
     return megengine.Tensor(y, device=x.device)
 
@@ -144,8 +144,8 @@ class _Graph(Function):
     off, so nothing is computed there.
     """
 
-    def __init__(self, needs, workspace, y):
-        self.needs, self.workspace, self.y = needs, workspace, y
+    def __init__(self, workspace, y):
+        self.workspace, self.y = workspace, y
 
     def forward(self, x, *params):
         y, self.y = self.y, None
@@ -157,8 +157,8 @@ class _Graph(Function):
             raise RuntimeError("a second backward pass needs a new forward pass")
         dx, grads = workspace.backward(dy.numpy())
         workspace.release()
-        wanted = [g if need else None for g, need in zip([dx] + grads, self.needs)]
-        return tuple(None if g is None else megengine.Tensor(g, device=dy.device) for g in wanted)
+        found = [dx] + grads
+        return tuple(None if g is None else megengine.Tensor(g, device=dy.device) for g in found)
 
     def __del__(self):
         if self.workspace is not None:

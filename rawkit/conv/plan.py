@@ -7,7 +7,7 @@ activation functions are part of the convolution that they follow.
 import numpy as np
 
 from . import library as dnnl
-from .graph import Act, Add, Conv
+from .graph import Add, Conv
 from .primitives import Parameters, Primitives
 from .workspace import Workspace, place
 
@@ -40,7 +40,7 @@ class Plan:
         self.threads = self.dnn.cores if work > SMALL * len(graph) else 1
         self.graph, self.needs_input = graph, needs_input
         self.shapes, self.param_shapes = shapes, params
-        self.idle, self.kept = [], True  # workspaces that nobody uses; whether to keep any
+        self.spare, self.kept = None, True  # a workspace that nobody uses; whether to keep one
         self.dy, self.dx, self.dparams = None, None, []
         training = needs_input is not None
         layout, block = _layout(self.dnn, graph, shapes, training)
@@ -64,10 +64,9 @@ class Plan:
             if not isinstance(node, Conv):
                 continue
             w, b = node.weight, node.bias
-            if self.params[w] is None:
-                self.padded[w] = _pad(self.padded[w], (0,) if node.groups > 1 else (0, 1), block)
-                self.params[w] = self.list.dense(self.padded[w], node.transposed)
-            if b is not None and self.params[b] is None:
+            self.padded[w] = _pad(self.padded[w], (0,) if node.groups > 1 else (0, 1), block)
+            self.params[w] = self.list.dense(self.padded[w], node.transposed)
+            if b is not None:
                 self.padded[b] = _pad(self.padded[b], (1,), block)
                 self.params[b] = self.list.dense(self.padded[b][1:2])
             shape = list(self.padded[w])
@@ -86,8 +85,6 @@ class Plan:
             hint, steps.layer = None, self._name(node)
             if isinstance(node, Add):
                 steps.add(values[node.a], values[node.b], out, node.slope)
-            elif isinstance(node, Act):
-                steps.act(node.slope, values[node.source], out, prop)
             else:
                 hint = steps.conv(node, self.layers[node], values[node.source], out, prop)
             hints.append(hint)
@@ -98,7 +95,7 @@ class Plan:
     def _name(self, node):
         """What to call a layer in an error."""
         if not isinstance(node, Conv):
-            return "an addition" if isinstance(node, Add) else "a LeakyReLU"
+            return "an addition"
         kind = "ConvTranspose2d" if node.transposed else "Conv2d"
         return f"the {kind} with weights of shape {self.param_shapes[node.weight]}"
 
@@ -121,9 +118,7 @@ class Plan:
             if node.slope is not None:
                 out = steps.like(grad) if grad in shared else grad
                 grad = steps.act_backward(node.slope, self.values[value], grad, out)
-            if isinstance(node, Act):
-                give(node.source, grad)
-            elif isinstance(node, Add):
+            if isinstance(node, Add):
                 shared.add(grad)
                 give(node.a, grad)
                 give(node.b, grad)
@@ -157,15 +152,12 @@ class Plan:
 
     def drop(self):
         """Keep no memory from now on."""
-        self.kept = False
-        self.idle.clear()
+        self.spare, self.kept = None, False
 
     def workspace(self):
         """Memory to run in; give it back by `workspace.release()`."""
-        try:
-            return self.idle.pop()
-        except IndexError:
-            return Workspace(self)
+        spare, self.spare = self.spare, None
+        return spare or Workspace(self)
 
 
 def _layout(library, graph, shapes, training):

@@ -85,13 +85,6 @@ class Primitives:
         self._step(desc, {dnnl.SRC: a, dnnl.SRC_1: b, dnnl.DST: out})
         return out
 
-    def act(self, slope, src, out, prop):
-        """out = leaky ReLU of `src`."""
-        args = (prop, dnnl.RELU, self.descs[src], self.descs[out])
-        args += (ctypes.c_float(slope), ctypes.c_float(0), self._plain)
-        desc = self._describe("eltwise_forward", *args)
-        self._step(desc, {dnnl.SRC: src, dnnl.DST: out})
-
     def act_backward(self, slope, y, grad, out):
         """The gradient before a leaky ReLU, from its output `y`; returns `out`."""
         floats = (ctypes.c_float(slope), ctypes.c_float(0))

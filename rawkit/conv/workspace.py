@@ -97,12 +97,11 @@ class Workspace:
         self._run(self.steps[plan.forward_steps :])
         grads = [None] * len(plan.params)
         for i, buffer in plan.dparams:
-            grad = self._read(buffer, plan.padded[i], plan.param_shapes[i])
-            grads[i] = grad if grads[i] is None else grads[i] + grad
+            grads[i] = self._read(buffer, plan.padded[i], plan.param_shapes[i])
         dx = None if plan.dx is None else self._read(plan.dx, plan.x_shape, plan.shapes[0])
         return dx, grads
 
     def release(self):
         """Give the memory back to the plan, which keeps one workspace ready."""
-        if self.plan.kept and not self.plan.idle:
-            self.plan.idle.append(self)
+        if self.plan.kept:
+            self.plan.spare = self
