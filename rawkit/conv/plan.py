@@ -9,7 +9,7 @@ import numpy as np
 from . import library as dnnl
 from .graph import Add, Conv
 from .primitives import Parameters, Primitives
-from .workspace import Workspace, place
+from .workspace import place
 
 SMALL = 300000  # multiply-adds of a layer that one thread computes sooner than two
 
@@ -40,8 +40,7 @@ class Plan:
         self.threads = self.dnn.cores if work > SMALL * len(graph) else 1
         self.graph, self.needs_input = graph, needs_input
         self.shapes, self.param_shapes = shapes, params
-        self.spare, self.kept = None, True  # a workspace that nobody uses; whether to keep one
-        self.dy, self.dx, self.dparams = None, None, []
+        self.dy, self.dx, self.dparams = None, None, [None] * len(params)
         training = needs_input is not None
         layout, block = _layout(self.dnn, graph, shapes, training)
         self.list = Primitives(self.dnn)
@@ -124,13 +123,13 @@ class Plan:
                 give(node.b, grad)
             else:
                 args = (node, self.layers[node], self.values[node.source], grad, hints[value - 1])
-                found = steps.conv_backward_weights(*args)
-                self.dparams += zip((node.weight, node.bias), found)
+                self.dparams[node.weight], bias = steps.conv_backward_weights(*args)
+                if bias is not None:
+                    self.dparams[node.bias] = bias
                 if node.source or self.needs_input:
                     give(node.source, steps.conv_backward_data(*args))
         if self.needs_input:
             self.dx = steps.reorder(grads[0], steps.like(self.x))
-        self.dparams = [(param, buffer) for param, buffer in self.dparams if buffer is not None]
 
     def _lifetimes(self):
         """Each buffer's size, and the first and last step that uses it."""
@@ -145,19 +144,10 @@ class Plan:
         last[self.y] = max(last[self.y], self.forward_steps)
         if self.dy is not None:
             first[self.dy] = self.forward_steps
-        for buffer in [self.dx] + [b for _, b in self.dparams]:
+        for buffer in [self.dx] + self.dparams:
             if buffer is not None:
                 last[buffer] = len(steps)
         return {buffer: self.list.size(buffer) for buffer in first}, first, last
-
-    def drop(self):
-        """Keep no memory from now on."""
-        self.spare, self.kept = None, False
-
-    def workspace(self):
-        """Memory to run in; give it back by `workspace.release()`."""
-        spare, self.spare = self.spare, None
-        return spare or Workspace(self)
 
 
 def _layout(library, graph, shapes, training):
