@@ -16,7 +16,7 @@ from ..nn.prediction import denoise
 from ..nn.stabilized import Stabilized
 from ..nn.tensor_files import check_meta, load_arrays
 from ..nn.weights import save_model, set_weights
-from ..places import TEST_INPUT, atomic_file, check_output, show_path
+from ..places import TEST_INPUT, atomic_file, show_path
 from ..score import megcup_score
 from ..synth import get_recipe, write_dataset
 from ..synth.patches import clean_task, find_photographs, mapper
@@ -54,7 +54,6 @@ def pretrain(
     start=None,
     crop=96,
     learning_rate=None,
-    validate_every=500,
     data=None,
 ):
     """Train a network on synthetic data; call again to go on after an interruption.
@@ -74,7 +73,6 @@ def pretrain(
         crops of 96.
     learning_rate : float or None
         Of the first steps; None takes 2e-3, or a quarter of it with `start`.
-    validate_every : int, steps
     data : str, Path or None
         Where scenes and validation data go, or lie already; None: `folder`.
 
@@ -92,13 +90,11 @@ def pretrain(
     OSError
         If another process trains this network in this folder.
     """
-    _check(steps, scenes, crop, learning_rate)
-    model = _build(network, seed)
+    _check(network, steps, scenes, crop, learning_rate)
+    megengine.random.seed(seed)
+    model = NETWORKS[network]()
     origin = _take_weights(model, start) if start else {}
     folder, data = Path(folder), Path(data or folder)
-    path, log = folder / f"{network}.safetensors", folder / f"{network}_log.csv"
-    for output in (path, log):
-        check_output(output)
     print(f"scenes, made once: {show_path(data)}", flush=True)
     with without_lines(NO_GPU):  # from the processes that make scenes
         clean = _scenes(data, scenes)
@@ -123,25 +119,29 @@ def pretrain(
         clip_norm=0.03,  # some four times the usual norm: a rare bad estimate must not throw it
         checkpoint=folder / f"{network}_checkpoint.safetensors",
         validate=lambda model: np.mean([megcup_score(denoise(model, n), g) for n, g in validation]),
-        validate_every=validate_every,
+        validate_every=500,
         progress=True,
     )
     chosen = {"steps": steps, "scenes": scenes, "seed": seed, "crop": crop}
     chosen.update({"learning-rate": learning_rate, "start": start and "WEIGHTS"})
+    options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
+    path = folder / f"{network}.safetensors"
     save_model(
         path,
         model,
         steps=steps + origin.get("steps", 0),
         data=f"synthetic, {scenes} scenes of the split train",
         validation_score=round(history.scores[-1][1], 4),
-        command=_command(network, chosen),
+        command=f"python -m rawkit train {network}{''.join(options)}",
         **({"start": origin} if start else {}),
     )
-    write_log(log, history)
+    write_log(folder / f"{network}_log.csv", history)
     return path, history
 
 
-def _check(steps, scenes, crop, learning_rate):
+def _check(network, steps, scenes, crop, learning_rate):
+    if network not in NETWORKS:
+        raise ValueError(f"found network {network!r}, expected one of {', '.join(NETWORKS)}")
     numbers = {"steps": steps, "scenes": scenes, "learning_rate": learning_rate}
     for name, value in numbers.items():
         if value is not None and not 0 < value < float("inf"):
@@ -176,20 +176,6 @@ def pretrain_release(folder, scenes=2400):
         options = dict(stage, scenes=scenes, start=path, data=folder)
         path, history = pretrain("BlindUNet", Path(folder) / f"stage_{number}", **options)
     return path, history
-
-
-def _build(network, seed):
-    """The network before its first step."""
-    if network not in NETWORKS:
-        known = ", ".join(sorted(NETWORKS))
-        raise ValueError(f"found network {network!r}, expected one of {known}")
-    megengine.random.seed(seed)
-    return NETWORKS[network]()
-
-
-def _command(network, chosen):
-    options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
-    return f"python -m rawkit train {network}{''.join(options)}"
 
 
 def _take_weights(model, start):
