@@ -111,7 +111,8 @@ def _run(x, params, graph, shapes):
     if not graph:
         return x
     args = [x] + params
-    needs = [_wants_gradient(arg) for arg in args]
+    # private, but MegEngine's own Function asks the same
+    needs = [core2.get_grad_key((arg,)) is not None for arg in args]
     # the graph alone does not say how many channels a layer has
     key = (graph, shapes, tuple(tuple(p.shape) for p in params))
     plan, spare = _plan(key + (needs[0] if any(needs) else None,))
@@ -121,12 +122,6 @@ def _run(x, params, graph, shapes):
         return _Graph(workspace, spare, y)(*args)
     spare[:] = [workspace]
     return megengine.Tensor(y, device=x.device)
-
-
-def _wants_gradient(tensor):
-    # private, but MegEngine's own Function asks the same; where it is missing, all do
-    ask = getattr(core2, "get_grad_key", None)
-    return ask is None or ask((tensor,)) is not None
 
 
 def _plan(key):

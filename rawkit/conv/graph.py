@@ -110,10 +110,9 @@ class Tape:
 
 def conv_shape(module, shape, transposed):
     """The output's shape; RuntimeError, as MegEngine raises, if there is none."""
-    mode = getattr(module, "padding_mode", "zeros"), module.conv_mode, module.compute_mode
-    extra = getattr(module, "output_padding", 0)
-    if mode != ("zeros", "cross_correlation", "default") or extra not in (0, (0, 0)):
-        raise Unsupported(f"{mode}, output_padding {extra}")
+    mode, extra = getattr(module, "padding_mode", "zeros"), getattr(module, "output_padding", 0)
+    if mode != "zeros" or extra not in (0, (0, 0)):
+        raise Unsupported(f"padding_mode {mode}, output_padding {extra}")
     inputs, outputs, groups = module.in_channels, module.out_channels, module.groups
     slow = max(module.kernel_size) > 3 or max(module.dilation) > 1
     if groups == inputs == outputs > 1 and slow:
