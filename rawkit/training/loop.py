@@ -178,6 +178,8 @@ class _Run:
         if self._checkpoint is None or time.monotonic() - self._saved < pause:
             return
         arrays = dict(self.optimizer.state(), losses=np.array(self.losses))
+        for name, buffer in self.model.named_buffers():  # a BatchNorm's running means
+            arrays[f"buffer.{name}"] = buffer.numpy()
         meta = {"batches": self.batches.state(), "scores": self.scores, "seconds": self.seconds()}
         self._checkpoint.save(arrays, meta)
         self._saved = time.monotonic()
@@ -193,6 +195,8 @@ class _Run:
         self._began -= meta["seconds"]
         self.batches.restore(meta["batches"])
         self.optimizer.restore(arrays)
+        for name, buffer in self.model.named_buffers():
+            buffer[...] = megengine.Tensor(arrays[f"buffer.{name}"])
 
 
 def _check_loss(losses, checkpoint):
