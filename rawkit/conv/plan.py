@@ -69,7 +69,7 @@ class Plan:
         steps, self.x_shape, self.y_shape = self.list, shapes[0], shapes[-1]
         prop = dnnl.FORWARD_INFERENCE if self.needs_input is None else dnnl.FORWARD_TRAINING
         self.x = steps.dense(self.x_shape)
-        values = self.values = [steps.laid_out(shape, layout) for shape in shapes]
+        values = self.values = [steps.buffer(self.dnn.laid_out(s, layout)) for s in shapes]
         steps.reorder(self.x, values[0])
         self.layers, self.hints = {}, {}  # by node
         for node, out in zip(self.graph, values[1:]):
@@ -138,7 +138,8 @@ class Plan:
         for buffer in [self.dx] + self.dparams:
             if buffer is not None:
                 last[buffer] = len(steps)
-        return {buffer: self.list.size(buffer) for buffer in first}, first, last
+        sizes = {buffer: self.dnn.size(self.list.descs[buffer]) for buffer in first}
+        return sizes, first, last
 
 
 def _layout(library, graph, shapes, training):

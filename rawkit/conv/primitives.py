@@ -39,15 +39,8 @@ class Primitives:
         """A buffer in NumPy's order."""
         return self.buffer(self.dnn.dense(shape, swap))
 
-    def laid_out(self, shape, layout):
-        return self.buffer(self.dnn.laid_out(shape, layout))
-
     def like(self, buffer):
         return self.buffer(self.descs[buffer])
-
-    def size(self, buffer):
-        """Bytes."""
-        return self.dnn.size(self.descs[buffer])
 
     def _attributes(self, slope=None):
         attr = self.dnn.make("primitive_attr")

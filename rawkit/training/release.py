@@ -18,8 +18,7 @@ from ..nn.tensor_files import check_meta, load_arrays
 from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, atomic_file, show_path
 from ..score import megcup_score
-from ..synth import get_recipe, write_dataset
-from ..synth.patches import clean_task, find_photographs, mapper
+from ..synth import clean_patches, get_recipe, write_dataset
 from .batches import SyntheticBatches, check_crop
 from .loop import train, write_log
 from .losses import score_loss
@@ -63,8 +62,8 @@ def pretrain(
     network : str
         A name in `rawkit.nn.NETWORKS`.
     folder : str or Path
-        Where scenes (1 GiB per 4096), validation data, checkpoint, learning curve
-        and weights go.
+        Where scenes (1 GiB per 4096, in memory as well while they are made), validation
+        data, checkpoint, learning curve and weights go.
     steps, scenes, seed : int
     start : str, Path or None
         Weights of this network to start from; None begins from random ones.
@@ -188,25 +187,17 @@ def _take_weights(model, start):
 
 def _scenes(folder, count):
     """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
-    path, shape = folder / f"scenes_of_three_{count}.npy", (count, PATCH_SIZE, PATCH_SIZE)
+    path = folder / f"scenes_of_three_{count}.npy"
     if not path.is_file():
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        # in order, not through a memory map, where a full disk ends the process without a word
-        with atomic_file(path) as file:
+        scenes = np.empty((count, PATCH_SIZE, PATCH_SIZE), "<f4")
+        for kind, recipe in enumerate(RECIPES[:count]):
+            turns = scenes[kind :: len(RECIPES)]
+            turns[:] = clean_patches(len(turns), SCENES_SEED + kind, preset=recipe)
+        header = np.lib.format.header_data_from_array_1_0(scenes)
+        with atomic_file(path) as file:  # np.save does not say that a disk is full
             np.lib.format.write_array_header_1_0(file, header)
-            for scene in _make_scenes(count):
-                file.write(scene.astype("<f4").data)
+            file.write(scenes.data)
     return np.load(str(path), mmap_mode="r")
-
-
-def _make_scenes(count):
-    photographs, kinds = find_photographs("train", RECIPES[0]), len(RECIPES)
-    tasks = (
-        ("train", SCENES_SEED + i % kinds, i // kinds, photographs, RECIPES[i % kinds])
-        for i in range(count)
-    )
-    with mapper() as run:
-        yield from run(clean_task, tasks)
 
 
 def _validation(folder, preset):
