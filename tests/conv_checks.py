@@ -142,4 +142,4 @@ class Skips(M.Module):
         fine = self._block(self.relu(self.entry(x)))
         up = self.up(self.act(self.down(fine)))
         both = self.act(up + fine)
-        return self.exit(self._block(both) + self.act(up))
+        return self.exit(self._block(both) + up)

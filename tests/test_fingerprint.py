@@ -1,6 +1,5 @@
 """What makes two runs the same, and what does not."""
 
-import os
 import random
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 from rawkit import places, write_patches
 from rawkit.binio import open_patches
 from rawkit.nn import Baseline, BlindUNet
-from rawkit.training import PairBatches, SyntheticBatches, fingerprint, l1_loss, score_loss
+from rawkit.training import PairBatches, SyntheticBatches, l1_loss, score_loss
 from rawkit.training.fingerprint import describe_run
 
 
@@ -100,15 +99,6 @@ def test_every_pixel_of_the_data_counts(tmp_path, patches):
     patches[2, 255, 255] ^= 1
     write_patches(path, patches)
     assert whole != describe_run(noisy=open_patches(path))
-
-
-def test_of_a_large_map_the_files_time_and_some_rows_count(tmp_path, patches, monkeypatch):
-    monkeypatch.setattr(fingerprint, "WHOLE", 1 << 18)
-    path, names = write_patches(tmp_path / "a.bin", patches), []
-    for seconds in (1, 2, 1):
-        os.utime(str(path), (seconds, seconds))
-        names.append(describe_run(noisy=open_patches(path)))
-    assert names[0] == names[2] != names[1]
 
 
 def test_a_networks_weights_count():

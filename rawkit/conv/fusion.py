@@ -13,19 +13,21 @@ from .backend import path_on
 from .graph import Symbol, Tape, Unsupported
 from .plan import Plan
 from .threads import tame_polling
+from .workspace import Workspace
 
 PLANS, PLAN_BYTES = 8, 1 << 30  # how many are kept ready, in how much memory
 
-_plans = OrderedDict()  # by what they are made of, the oldest first
+# by what they are made of, the oldest first; with each a list: its memory while nobody uses it
+_plans = OrderedDict()
 _log = logging.getLogger("megbrain")
 
 
 def fused(x, *modules):
     """Run modules one after the other, as one step where that is faster.
 
-    `Conv2d`, `ConvTranspose2d`, `LeakyReLU` and `ReLU` of this package, `M.Sequential`, and
-    additions of values of one shape become one step on oneDNN.  If there is any other operation,
-    the layers run one by one.
+    `Conv2d` and `ConvTranspose2d` of this package, `M.Sequential`, additions of values of one
+    shape, and `LeakyReLU` and `ReLU` of what comes from these and is used nowhere else, become one
+    step on oneDNN.  If there is any other operation, the layers run one by one.
 
     The same weights, input, machine and number of threads give the same result and gradients,
     bit for bit.  Another number of threads (OMP_NUM_THREADS, the cores that the process may use),
@@ -109,32 +111,28 @@ def _run(x, params, graph, shapes):
     if not graph:
         return x
     args = [x] + params
-    needs = tuple(map(_wants_gradient, args))
+    # private, but MegEngine's own Function asks the same
+    needs = [core2.get_grad_key((arg,)) is not None for arg in args]
     # the graph alone does not say how many channels a layer has
-    key = (graph, tuple(shapes), tuple(tuple(p.shape) for p in params))
-    workspace = _plan(key + (needs[0] if any(needs) else None,)).workspace()
+    key = (graph, shapes, tuple(tuple(p.shape) for p in params))
+    plan, spare = _plan(key + (needs[0] if any(needs) else None,))
+    workspace = spare.pop() if spare else Workspace(plan)
     y = workspace.forward(x.numpy(), [param.numpy() for param in params])
     if any(needs):
-        return _Graph(needs, workspace, y)(*args)
-    workspace.release()
+        return _Graph(workspace, spare, y)(*args)
+    spare[:] = [workspace]
     return megengine.Tensor(y, device=x.device)
 
 
-def _wants_gradient(tensor):
-    # private, but MegEngine's own Function asks the same; where it is missing, all do
-    ask = getattr(core2, "get_grad_key", None)
-    return ask is None or ask((tensor,)) is not None
-
-
 def _plan(key):
-    plan = _plans.pop(key, None)
-    if plan is None:
-        plan = Plan(*key)
+    if key not in _plans:
+        _plans[key] = Plan(*key), []
         tame_polling()
-    _plans[key] = plan
-    while len(_plans) > PLANS or sum(p.arena_size for p in _plans.values()) > PLAN_BYTES:
-        _plans.popitem(last=False)[1].drop()
-    return plan
+    found = _plans[key]
+    _plans.move_to_end(key)
+    while len(_plans) > PLANS or sum(plan.arena_size for plan, _ in _plans.values()) > PLAN_BYTES:
+        _plans.popitem(last=False)
+    return found
 
 
 class _Graph(Function):
@@ -144,22 +142,23 @@ class _Graph(Function):
     off, so nothing is computed there.
     """
 
-    def __init__(self, needs, workspace, y):
-        self.needs, self.workspace, self.y = needs, workspace, y
+    def __init__(self, workspace, spare, y):
+        self.workspace, self.spare, self.y = workspace, spare, y
 
     def forward(self, x, *params):
         y, self.y = self.y, None
         return megengine.Tensor(y, device=x.device)
 
     def backward(self, dy):
-        workspace, self.workspace = self.workspace, None
-        if workspace is None:
+        if self.workspace is None:
             raise RuntimeError("a second backward pass needs a new forward pass")
-        dx, grads = workspace.backward(dy.numpy())
-        workspace.release()
-        wanted = [g if need else None for g, need in zip([dx] + grads, self.needs)]
-        return tuple(None if g is None else megengine.Tensor(g, device=dy.device) for g in wanted)
+        grads = self.workspace.backward(dy.numpy())
+        self._release()
+        return tuple(g if g is None else megengine.Tensor(g, device=dy.device) for g in grads)
 
-    def __del__(self):
+    def _release(self):
         if self.workspace is not None:
-            self.workspace.release()
+            self.spare[:] = [self.workspace]
+            self.workspace = None
+
+    __del__ = _release

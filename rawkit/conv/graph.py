@@ -1,8 +1,8 @@
 """A network's forward pass, recorded once as a small graph.
 
 Modules are called with a `Symbol` in place of a tensor.  It knows its shape, can be added to
-another, and notes every layer on its `Tape`.  The result is a tuple of `Conv`, `Act` and `Add`
-nodes: plain data from which a plan is made, and the key under which the plan is kept.
+another, and notes every layer on its `Tape`.  The result is a tuple of `Conv` and `Add` nodes:
+plain data from which a plan is made, and the key under which the plan is kept.
 """
 
 from collections import namedtuple
@@ -12,7 +12,6 @@ from collections import namedtuple
 # ReLU which follows (0: ReLU, None: nothing follows).
 Conv = namedtuple("Conv", "source weight bias stride padding dilation groups transposed slope")
 Add = namedtuple("Add", "a b slope")
-Act = namedtuple("Act", "source slope")
 
 
 class Unsupported(Exception):
@@ -45,7 +44,7 @@ class Tape:
 
     def __init__(self, shape):
         self.nodes, self.shapes, self.params = [], [tuple(shape)], []
-        self._known = {}
+        self._used = set()
 
     def input(self):
         return Symbol(self, 0, self.shapes[0])
@@ -55,81 +54,65 @@ class Tape:
         self.shapes.append(shape)
         return Symbol(self, len(self.nodes), shape)
 
-    def _param(self, tensor, transposed):
-        if tensor is None:
-            return None
-        # layers of both kinds can share weights, and read their axes differently
-        key = id(tensor), transposed
-        if key not in self._known:
-            self._known[key] = len(self.params)
-            self.params.append(tensor)
-        return self._known[key]
+    def _use(self, x):
+        """Which value a layer reads; from then on it is needed as it is."""
+        if not isinstance(x, Symbol) or x.tape is not self or x.value is None:
+            raise Unsupported("no value of this tape, or one from before its ReLU")
+        self._used.add(x.value)
+        return x.value
+
+    def _param(self, tensor):
+        self.params.append(tensor)
+        return len(self.params) - 1
 
     def conv(self, module, x, transposed):
         """Record a convolution, after checking everything that it depends on."""
         out = conv_shape(module, x.shape, transposed)
-        weight, bias = self._param(module.weight, transposed), self._param(module.bias, False)
+        weight = self._param(module.weight)
+        bias = None if module.bias is None else self._param(module.bias)
         geometry = map(tuple, (module.stride, module.padding, module.dilation))
-        node = Conv(x.value, weight, bias, *geometry, module.groups, transposed, None)
+        node = Conv(self._use(x), weight, bias, *geometry, module.groups, transposed, None)
         return self._append(node, out)
 
     def act(self, x, slope):
+        """Record a leaky ReLU as part of the layer before it, whose own value is then gone."""
         if not 0 <= slope < float("inf"):  # the output's sign is no longer the input's
             raise Unsupported(f"a leaky ReLU of slope {slope}")
-        return self._append(Act(x.value, float(slope)), x.shape)
+        if x.value in self._used | {0, None} or self.nodes[x.value - 1].slope is not None:
+            raise Unsupported("a ReLU of the input, of another one, or of a value that is used")
+        self.nodes[x.value - 1] = self.nodes[x.value - 1]._replace(slope=float(slope))
+        value, x.value = x.value, None
+        return Symbol(self, value, x.shape)
 
     def add(self, x, y):
-        if not isinstance(y, Symbol) or y.tape is not self or x.shape != y.shape:
-            raise Unsupported("adding something else than a value of the same shape")
-        return self._append(Add(x.value, y.value, None), x.shape)
+        """Record a sum of two values of one shape."""
+        node = Add(self._use(x), self._use(y), None)
+        if x.shape != y.shape:
+            raise Unsupported("adding values of different shapes")
+        return self._append(node, x.shape)
 
     def graph(self, result):
-        """The nodes that lead to `result`, activations joined to what they follow.
+        """The nodes that lead to `result`, and the shapes of all values.
 
         Returns
         -------
         nodes : tuple
-        shapes : list of tuples, of every value
+        shapes : tuple of tuples
 
         Raises
         ------
         Unsupported
             If `result` is no value of this tape.
         """
-        if not isinstance(result, Symbol) or result.tape is not self:
-            raise Unsupported(f"a result of type {type(result).__name__}")
-        nodes, uses = self.nodes[: result.value], [0] * (len(self.nodes) + 1)
-        for node in nodes:
-            for value in sources(node):
-                uses[value] += 1
-        kept, shapes, place = [], [self.shapes[0]], {0: 0}
-        for i, node in enumerate(nodes):
-            node = node._replace(**{f: place[getattr(node, f)] for f in _SOURCES[type(node)]})
-            before = nodes[i].source if isinstance(node, Act) else 0
-            if before and uses[before] == 1 and kept[node.source - 1].slope is None:
-                kept[node.source - 1] = kept[node.source - 1]._replace(slope=node.slope)
-                place[i + 1] = node.source
-            else:
-                kept.append(node)
-                shapes.append(self.shapes[i + 1])
-                place[i + 1] = len(kept)
-        return tuple(kept), shapes
-
-
-_SOURCES = {Conv: ("source",), Act: ("source",), Add: ("a", "b")}
-
-
-def sources(node):
-    """The values that a node reads."""
-    return [getattr(node, field) for field in _SOURCES[type(node)]]
+        value = self._use(result)
+        return tuple(self.nodes[:value]), tuple(self.shapes[: value + 1])
 
 
 def conv_shape(module, shape, transposed):
     """The output's shape; RuntimeError, as MegEngine raises, if there is none."""
-    mode = getattr(module, "padding_mode", "zeros"), module.conv_mode, module.compute_mode
-    extra = getattr(module, "output_padding", 0)
-    if mode != ("zeros", "cross_correlation", "default") or extra not in (0, (0, 0)):
-        raise Unsupported(f"{mode}, output_padding {extra}")
+    mode, extra = getattr(module, "padding_mode", "zeros"), getattr(module, "output_padding", 0)
+    if mode != "zeros" or extra not in (0, (0, 0)):
+        raise Unsupported(f"padding_mode {mode}, output_padding {extra}")
     inputs, outputs, groups = module.in_channels, module.out_channels, module.groups
     slow = max(module.kernel_size) > 3 or max(module.dilation) > 1
     if groups == inputs == outputs > 1 and slow:

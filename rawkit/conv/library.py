@@ -89,12 +89,10 @@ class Library:
         """For a `with`: OpenMP has so many threads inside, and as many as before after it."""
         return self.openmp.limit(limits=count)
 
-    def check(self, name, status):
+    def call(self, name, *args):
+        status = getattr(self.lib, "dnnl_" + name)(*args)
         if status:
             raise OneDNNError(f"{name}: {STATUS.get(status, status)}")
-
-    def call(self, name, *args):
-        self.check(name, getattr(self.lib, "dnnl_" + name)(*args))
 
     def make(self, kind, *args, **names):
         """Create an object: a `Handle`; `by` names the function if it is not KIND_create."""

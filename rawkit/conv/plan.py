@@ -7,9 +7,9 @@ activation functions are part of the convolution that they follow.
 import numpy as np
 
 from . import library as dnnl
-from .graph import Act, Add, Conv
+from .graph import Add, Conv
 from .primitives import Parameters, Primitives
-from .workspace import Workspace, place
+from .workspace import place
 
 SMALL = 300000  # multiply-adds of a layer that one thread computes sooner than two
 
@@ -40,69 +40,56 @@ class Plan:
         self.threads = self.dnn.cores if work > SMALL * len(graph) else 1
         self.graph, self.needs_input = graph, needs_input
         self.shapes, self.param_shapes = shapes, params
-        self.idle, self.kept = [], True  # workspaces that nobody uses; whether to keep any
-        self.dy, self.dx, self.dparams = None, None, []
+        self.padded, self.params = list(params), [None] * len(params)
+        self.dy, self.dx, self.dparams = None, None, [None] * len(params)
         training = needs_input is not None
         layout, block = _layout(self.dnn, graph, shapes, training)
         self.list = Primitives(self.dnn)
         try:
             with self.dnn.threads(self.threads):
-                self._take_parameters(block)
-                hints = self._forward([_pad(shape, (1,), block) for shape in shapes], layout)
+                self._forward([_pad(shape, (1,), block) for shape in shapes], layout, block)
                 if training:
-                    self._backward(hints)
+                    self._backward()
         except dnnl.OneDNNError as error:
             raise error.of(self.list.layer) from None
         self.offsets, self.arena_size = place(*self._lifetimes())
 
-    def _take_parameters(self, block):
-        """Buffers for the parameters, in NumPy's order, and the shapes they have in memory."""
-        self.padded = list(self.param_shapes)
-        self.params = [None] * len(self.padded)
-        self.layers = {}  # by node
-        for node in self.graph:
-            if not isinstance(node, Conv):
-                continue
-            w, b = node.weight, node.bias
-            if self.params[w] is None:
-                self.padded[w] = _pad(self.padded[w], (0,) if node.groups > 1 else (0, 1), block)
-                self.params[w] = self.list.dense(self.padded[w], node.transposed)
-            if b is not None and self.params[b] is None:
-                self.padded[b] = _pad(self.padded[b], (1,), block)
-                self.params[b] = self.list.dense(self.padded[b][1:2])
-            shape = list(self.padded[w])
-            shape = dnnl.swap_channels(shape) if node.transposed else shape
-            bias = None if b is None else self.params[b]
-            self.layers[node] = Parameters(self.params[w], shape, bias)
+    def _take_parameters(self, node, block):
+        """Buffers for a convolution's parameters, in NumPy's order."""
+        w, b = node.weight, node.bias
+        shape = self.padded[w] = _pad(self.padded[w], (0,) if node.groups > 1 else (0, 1), block)
+        self.params[w] = self.list.dense(shape, node.transposed)
+        if b is not None:
+            self.padded[b] = _pad(self.padded[b], (1,), block)
+            self.params[b] = self.list.dense(self.padded[b][1:2])
+        shape = dnnl.swap_channels(list(shape)) if node.transposed else shape
+        return Parameters(self.params[w], shape, None if b is None else self.params[b])
 
-    def _forward(self, shapes, layout):
+    def _forward(self, shapes, layout, block):
         steps, self.x_shape, self.y_shape = self.list, shapes[0], shapes[-1]
         prop = dnnl.FORWARD_INFERENCE if self.needs_input is None else dnnl.FORWARD_TRAINING
         self.x = steps.dense(self.x_shape)
-        values = self.values = [steps.laid_out(shape, layout) for shape in shapes]
+        values = self.values = [steps.buffer(self.dnn.laid_out(s, layout)) for s in shapes]
         steps.reorder(self.x, values[0])
-        hints = []
+        self.layers, self.hints = {}, {}  # by node
         for node, out in zip(self.graph, values[1:]):
-            hint, steps.layer = None, self._name(node)
+            steps.layer = self._name(node)
             if isinstance(node, Add):
                 steps.add(values[node.a], values[node.b], out, node.slope)
-            elif isinstance(node, Act):
-                steps.act(node.slope, values[node.source], out, prop)
             else:
-                hint = steps.conv(node, self.layers[node], values[node.source], out, prop)
-            hints.append(hint)
+                layer = self.layers[node] = self._take_parameters(node, block)
+                self.hints[node] = steps.conv(node, layer, values[node.source], out, prop)
         self.y = steps.reorder(values[-1], steps.dense(self.y_shape))
         self.forward_steps = len(steps.steps)
-        return hints
 
     def _name(self, node):
         """What to call a layer in an error."""
         if not isinstance(node, Conv):
-            return "an addition" if isinstance(node, Add) else "a LeakyReLU"
+            return "an addition"
         kind = "ConvTranspose2d" if node.transposed else "Conv2d"
         return f"the {kind} with weights of shape {self.param_shapes[node.weight]}"
 
-    def _backward(self, hints):
+    def _backward(self):
         steps = self.list
         self.dy = steps.dense(self.y_shape)
         top = steps.reorder(self.dy, steps.like(self.values[-1]))
@@ -121,21 +108,19 @@ class Plan:
             if node.slope is not None:
                 out = steps.like(grad) if grad in shared else grad
                 grad = steps.act_backward(node.slope, self.values[value], grad, out)
-            if isinstance(node, Act):
-                give(node.source, grad)
-            elif isinstance(node, Add):
+            if isinstance(node, Add):
                 shared.add(grad)
                 give(node.a, grad)
                 give(node.b, grad)
             else:
-                args = (node, self.layers[node], self.values[node.source], grad, hints[value - 1])
-                found = steps.conv_backward_weights(*args)
-                self.dparams += zip((node.weight, node.bias), found)
+                args = (node, self.layers[node], self.values[node.source], grad, self.hints[node])
+                self.dparams[node.weight], bias = steps.conv_backward_weights(*args)
+                if bias is not None:
+                    self.dparams[node.bias] = bias
                 if node.source or self.needs_input:
                     give(node.source, steps.conv_backward_data(*args))
         if self.needs_input:
             self.dx = steps.reorder(grads[0], steps.like(self.x))
-        self.dparams = [(param, buffer) for param, buffer in self.dparams if buffer is not None]
 
     def _lifetimes(self):
         """Each buffer's size, and the first and last step that uses it."""
@@ -150,22 +135,11 @@ class Plan:
         last[self.y] = max(last[self.y], self.forward_steps)
         if self.dy is not None:
             first[self.dy] = self.forward_steps
-        for buffer in [self.dx] + [b for _, b in self.dparams]:
+        for buffer in [self.dx] + self.dparams:
             if buffer is not None:
                 last[buffer] = len(steps)
-        return {buffer: self.list.size(buffer) for buffer in first}, first, last
-
-    def drop(self):
-        """Keep no memory from now on."""
-        self.kept = False
-        self.idle.clear()
-
-    def workspace(self):
-        """Memory to run in; give it back by `workspace.release()`."""
-        try:
-            return self.idle.pop()
-        except IndexError:
-            return Workspace(self)
+        sizes = {buffer: self.dnn.size(self.list.descs[buffer]) for buffer in first}
+        return sizes, first, last
 
 
 def _layout(library, graph, shapes, training):

@@ -39,15 +39,8 @@ class Primitives:
         """A buffer in NumPy's order."""
         return self.buffer(self.dnn.dense(shape, swap))
 
-    def laid_out(self, shape, layout):
-        return self.buffer(self.dnn.laid_out(shape, layout))
-
     def like(self, buffer):
         return self.buffer(self.descs[buffer])
-
-    def size(self, buffer):
-        """Bytes."""
-        return self.dnn.size(self.descs[buffer])
 
     def _attributes(self, slope=None):
         attr = self.dnn.make("primitive_attr")
@@ -84,13 +77,6 @@ class Primitives:
         desc = self._describe("binary", dnnl.BINARY_ADD, *descs, self._attributes(slope))
         self._step(desc, {dnnl.SRC: a, dnnl.SRC_1: b, dnnl.DST: out})
         return out
-
-    def act(self, slope, src, out, prop):
-        """out = leaky ReLU of `src`."""
-        args = (prop, dnnl.RELU, self.descs[src], self.descs[out])
-        args += (ctypes.c_float(slope), ctypes.c_float(0), self._plain)
-        desc = self._describe("eltwise_forward", *args)
-        self._step(desc, {dnnl.SRC: src, dnnl.DST: out})
 
     def act_backward(self, slope, y, grad, out):
         """The gradient before a leaky ReLU, from its output `y`; returns `out`."""

@@ -79,6 +79,8 @@ class Workspace:
         view[tuple(map(slice, array.shape))] = array
 
     def _read(self, buffer, padded, shape):
+        if buffer is None:
+            return None
         return self._view(buffer, padded)[tuple(map(slice, shape))].copy()
 
     def forward(self, x, params):
@@ -91,18 +93,10 @@ class Workspace:
         return self._read(plan.y, plan.y_shape, plan.shapes[-1])
 
     def backward(self, dy):
-        """Gradients of the input and the parameters, None where not wanted."""
+        """Gradients of the input and of the parameters; None where there is none."""
         plan = self.plan
         self._fill(plan.dy, plan.y_shape, dy)
         self._run(self.steps[plan.forward_steps :])
-        grads = [None] * len(plan.params)
-        for i, buffer in plan.dparams:
-            grad = self._read(buffer, plan.padded[i], plan.param_shapes[i])
-            grads[i] = grad if grads[i] is None else grads[i] + grad
-        dx = None if plan.dx is None else self._read(plan.dx, plan.x_shape, plan.shapes[0])
-        return dx, grads
-
-    def release(self):
-        """Give the memory back to the plan, which keeps one workspace ready."""
-        if self.plan.kept and not self.plan.idle:
-            self.plan.idle.append(self)
+        gradients = [(plan.dx, plan.x_shape, plan.shapes[0])]
+        gradients += zip(plan.dparams, plan.padded, plan.param_shapes)
+        return [self._read(*gradient) for gradient in gradients]

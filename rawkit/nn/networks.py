@@ -85,7 +85,6 @@ class BlindUNet(Stabilized):
 
     def __init__(self):
         super().__init__()
-        self.config = {}
         self.entry = Conv2d(9, 32, 3, padding=1)
         self.encode1 = Block(32)
         self.down1 = Conv2d(32, 48, 2, stride=2)
@@ -165,8 +164,7 @@ def count_parameters(model):
     -------
     int
     """
-    tensors = {id(tensor): tensor for tensor in model.parameters()}
-    return sum(int(np.prod(tensor.shape)) for tensor in tensors.values())
+    return sum(int(np.prod(tensor.shape)) for tensor in model.parameters())
 
 
 def measure(model, size=64):

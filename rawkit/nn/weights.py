@@ -1,7 +1,6 @@
 """Weights of networks: loading, saving and finding their files."""
 
-import sys
-import types
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +131,7 @@ def _find_network(path, meta, run_code):
     name, code = meta.get("network"), meta.get("definition")
     if code is None:
         if name not in NETWORKS:
-            known = ", ".join(sorted(NETWORKS))
+            known = ", ".join(NETWORKS)
             raise ValueError(f"{path}: found network {name!r}, expected one of {known}")
         return NETWORKS[name]
     # only the name counts: weights must not lead to a file elsewhere
@@ -140,10 +139,8 @@ def _find_network(path, meta, run_code):
     if run_code is not True and file.name not in (run_code or ()):
         expected = f"permission to run {file.name}: --run-code, or run_code=True"
         raise ValueError(f"{path}: found network {name!r}, expected {expected}")
-    if not file.is_file():
-        raise ValueError(f"{file}: found no file, expected the definition of {name}")
-    if sha256(file) != code.get("sha256"):
-        raise ValueError(f"{file}: found other code than when {path.name} was saved")
+    if not file.is_file() or sha256(file) != code.get("sha256"):
+        raise ValueError(f"{file}: found no file, or other code than when {path.name} was saved")
     print(f"running {show_path(file)}")
     return import_network(file, name)
 
@@ -162,20 +159,14 @@ def import_network(file, name):
 
     Raises
     ------
-    FileNotFoundError, ValueError
+    ValueError
         If there is no such file, it does not run, or holds no such class.
     """
-    file = Path(file)
-    source = file.read_bytes()
-    module = types.ModuleType(f"network_in_{file.stem}")
-    module.__file__ = str(file)
-    sys.modules[module.__name__] = module  # where `inspect` looks for a class's source
     try:
-        exec(compile(source, str(file), "exec"), vars(module))
+        network = runpy.run_path(str(file), run_name=f"network_in_{Path(file).stem}").get(name)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{file}: found that it does not run ({reason})") from error
-    network = getattr(module, str(name), None)
     if not isinstance(network, type):
         raise ValueError(f"{file}: found no class {name}, expected it there")
     return network
@@ -187,18 +178,9 @@ def find_weights():
     Returns
     -------
     list of (path, origin) : Path and str
-        Not empty.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
     """
     own = outputs_folder() / "weights"
-    shipped = [path for path in (SHIPPED, SHIPPED_BASELINE) if path.is_file()]
-    found = [(path, "comes with the suite") for path in shipped]
+    found = [(path, "comes with the suite") for path in (SHIPPED, SHIPPED_BASELINE)]
     for ending in ("*.safetensors", "*.npz"):
         found += [(path, "your own") for path in sorted(own.glob(ending))]
-    if not found:
-        raise FileNotFoundError(f"{show_path(own)}: found no weights: run notebook 02 first")
     return found

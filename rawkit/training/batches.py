@@ -93,8 +93,7 @@ class PairBatches:
 
     def state(self):
         """Where the random sequence stands, as JSON can hold it."""
-        version, numbers, gauss = self._rng.getstate()
-        return [version, list(numbers), gauss]
+        return self._rng.getstate()
 
     def restore(self, state):
         """Go back to a `state`."""
@@ -153,7 +152,9 @@ class SyntheticBatches:
         return self
 
     def __next__(self):
-        count, rng = self.settings["batch_size"], self._rng()
+        count = self.settings["batch_size"]
+        rng = np.random.default_rng([self.settings["seed"], self._step])
+        self._step += 1
         shots = [self._shoot(rng) for _ in range(count)]
         noisy, gt, lines = (np.array(parts) for parts in zip(*shots))
         noisy_01, gt_01 = (np.float32(x[:, None]) / np.float32(SCALE) for x in (noisy, gt))
@@ -165,10 +166,6 @@ class SyntheticBatches:
             # where no estimate is possible the network is never asked; it learns from the truth
             lines[:blind] = np.where(np.isnan(found), lines[:blind], found)
         return noisy_01, lines.astype(np.float32), gt_01
-
-    def _rng(self):
-        self._step += 1
-        return np.random.default_rng([self.settings["seed"], self._step - 1])
 
     def _shoot(self, rng):
         """Take a crop of a scene with a new sensor: noisy, gt, and the line of the noise."""
@@ -191,7 +188,7 @@ class SyntheticBatches:
 
     def restore(self, state):
         """Go back to a `state`."""
-        self._step = int(state)
+        self._step = state
 
 
 def _exposure(crop, sensor, rng):

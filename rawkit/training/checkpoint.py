@@ -1,11 +1,10 @@
-"""A training's state on disk: the newest, the one before it, and those of other runs."""
+"""A training's state on disk: the newest, and those of other runs."""
 
 import os
 import sys
 from pathlib import Path
 
 import joblib
-import numpy as np
 from tqdm import tqdm
 
 from ..nn.tensor_files import load_arrays, save_arrays
@@ -15,8 +14,7 @@ from ..places import check_output, show_path
 class Checkpoint:
     """Where a run keeps what a resume needs.
 
-    `NAME.safetensors` is the newest state and `NAME.before.safetensors` the one before it, in
-    case the newest cannot be read.  Neither ever replaces the state of another run: that is
+    `NAME.safetensors` is the newest state.  It never replaces the state of another run: that is
     kept as `NAME.HASH.safetensors`, and found again when such a run comes back.
 
     Parameters
@@ -51,8 +49,7 @@ class Checkpoint:
             If the file holds something else, such as a network's weights.
         """
         own = joblib.hash(self._settings)[:16]
-        places = [self.path, self._beside("before"), self._beside(own)]
-        states = [self._read(path) for path in places if path.is_file()]
+        states = [self._read(path) for path in (self.path, self._beside(own)) if path.is_file()]
         states = [state for state in states if state is not None]
         # what another run put aside may be newer than what it left
         return max(states, key=lambda state: len(state[0]["losses"]), default=None)
@@ -63,9 +60,9 @@ class Checkpoint:
             arrays, meta = load_arrays(path)
         except ValueError as error:
             return self._put_aside(path, "damaged", error)
-        settings = meta.get("settings")
-        if not isinstance(settings, dict) or np.ndim(arrays.get("losses")) != 1:
+        if "losses" not in arrays or "settings" not in meta:
             raise ValueError(f"{show_path(path)}: found a file of another kind, not a checkpoint")
+        settings = meta["settings"]
         if settings == self._settings:
             return arrays, meta
         names = sorted(set(settings) | set(self._settings))
@@ -75,23 +72,16 @@ class Checkpoint:
 
     def _put_aside(self, path, word, why):
         kept = self._beside(word)
-        if path != self._beside("before") or not kept.is_file():
-            os.replace(str(path), str(kept))
-            _say(f"{show_path(path)}: {why}; kept as {kept.name}")
+        os.replace(str(path), str(kept))
+        # above a progress bar
+        tqdm.write(f"{show_path(path)}: {why}; kept as {kept.name}", file=sys.stderr)
 
     def save(self, arrays, meta):
         """Write a state.  If that fails, say so once: the run goes on."""
         try:
-            if self.path.is_file():
-                os.replace(str(self.path), str(self._beside("before")))
             save_arrays(self.path, arrays, dict(meta, settings=self._settings))
             self._failure = None
         except OSError as error:
             if str(error) != self._failure:
-                _say(f"no checkpoint, training goes on: {error}")
+                tqdm.write(f"no checkpoint, training goes on: {error}", file=sys.stderr)
             self._failure = str(error)
-
-
-def _say(text):
-    if sys.stderr is not None:
-        tqdm.write(text, file=sys.stderr)  # above a progress bar

@@ -20,8 +20,6 @@ FOLLOWED = tuple("rawkit.training." + name for name in ("losses", "optimizer", "
 FOLLOWED += ("rawkit.nn.networks", "rawkit.bayer", "rawkit.noise", "rawkit.synth")
 STDLIB = os.path.realpath(sysconfig.get_paths()["stdlib"])
 
-WHOLE, SAMPLES = 64 << 20, 64  # bytes of a memory map that are hashed whole; else so many rows
-
 
 def describe_run(**parts):
     """Describe what a result depends on.
@@ -32,8 +30,7 @@ def describe_run(**parts):
         Numbers, text, arrays, networks, functions, classes, other objects, and dictionaries
         and lists of these.  Of a reader's own code, and of rawkit's that makes numbers, the
         instructions count, with the values and helpers that it takes from around it (a
-        notebook's globals, for example); of a library's, its name.  Of a memory map larger
-        than 64 MiB, its shape, the file's time and 64 or more of its rows.
+        notebook's globals, for example); of a library's, its name.
 
     Returns
     -------
@@ -56,7 +53,7 @@ def _plain(thing, seen):
     if isinstance(thing, megengine.Tensor):
         thing = thing.numpy()
     if isinstance(thing, np.ndarray):
-        return _array(thing)
+        return joblib.hash(np.ascontiguousarray(thing))
     if isinstance(thing, types.ModuleType):
         return thing.__name__
     if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes, np.generic)):
@@ -75,14 +72,6 @@ def _plain(thing, seen):
         name = f"{thing.__module__}.{thing.__qualname__}"
         return [name, _plain(_inside(thing), seen)] if _is_followed(thing) else name
     return [type(thing).__name__, _plain(_inside(thing), seen)]
-
-
-def _array(array):
-    what = [array.dtype.str, str(array.shape)]
-    if isinstance(array, np.memmap) and array.nbytes > WHOLE:
-        array = array[:: max(1, len(array) // SAMPLES)]
-        what.append(str(os.stat(array.filename).st_mtime_ns))
-    return what + [joblib.hash(np.ascontiguousarray(array))]
 
 
 def _inside(thing):

@@ -102,11 +102,10 @@ def train(
                 learning_rate=learning_rate,
                 loss=loss,
                 schedule=schedule,
-                ema_decay=ema_decay,
-                clip_norm=clip_norm,
+                optimizer=[FlatAdam, ema_decay, clip_norm],
                 batches=[type(batches), batches.settings],
             )
-            run.resume(Checkpoint(checkpoint, settings), steps)
+            run.resume(Checkpoint(checkpoint, settings))
         start = len(run.losses)
         # the last validation comes when the last state is safe
         every = validate and validate_every
@@ -119,7 +118,7 @@ def train(
                 _check_loss(run.losses, checkpoint)
                 if step + 1 in milestones:
                     run.validate(validate)
-                run.save_if_due(checkpoint_seconds)
+                run.save(checkpoint_seconds)
                 bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.5f}", refresh=False)
                 bar.update()
                 if caught:
@@ -174,37 +173,30 @@ class _Run:
             self.optimizer.swap()
         self.scores.append((len(self.losses), score))
 
-    def save_if_due(self, pause):
-        if time.monotonic() - self._saved > pause:
-            self.save()
-
-    def save(self):
-        if self._checkpoint is None:
+    def save(self, pause=0):
+        """Put on disk what a resume needs, unless that was done so many seconds ago."""
+        if self._checkpoint is None or time.monotonic() - self._saved < pause:
             return
         arrays = dict(self.optimizer.state(), losses=np.array(self.losses))
+        for name, buffer in self.model.named_buffers():  # a BatchNorm's running means
+            arrays[f"buffer.{name}"] = buffer.numpy()
         meta = {"batches": self.batches.state(), "scores": self.scores, "seconds": self.seconds()}
         self._checkpoint.save(arrays, meta)
         self._saved = time.monotonic()
 
-    def resume(self, checkpoint, steps):
+    def resume(self, checkpoint):
         """Take over the state of a run of the same settings, if there is one."""
         self._checkpoint, found = checkpoint, checkpoint.load()
-        try:
-            if found is not None:
-                self._take_over(*found, steps)
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            path = show_path(checkpoint.path)
-            raise ValueError(f"{path}: found a damaged state ({error!r}): remove it") from None
-
-    def _take_over(self, arrays, meta, steps):
-        losses = arrays.pop("losses")
-        if not arrays["steps"] == len(losses) <= steps:
-            raise ValueError(f"{len(losses)} losses")
-        scores = [(int(step), float(score)) for step, score in meta["scores"]]
-        began = time.monotonic() - float(meta["seconds"])
+        if found is None:
+            return
+        arrays, meta = found
+        self.losses = arrays.pop("losses").tolist()
+        self.scores = [tuple(score) for score in meta["scores"]]
+        self._began -= meta["seconds"]
         self.batches.restore(meta["batches"])
         self.optimizer.restore(arrays)
-        self.losses, self.scores, self._began = losses.tolist(), scores, began
+        for name, buffer in self.model.named_buffers():
+            buffer[...] = megengine.Tensor(arrays[f"buffer.{name}"])
 
 
 def _check_loss(losses, checkpoint):

@@ -21,7 +21,8 @@ class FlatAdam:
     ----------
     parameters : iterable of megengine.Parameter
     ema_decay : float or None
-        Keep an exponential moving average of the weights, for example 0.999.
+        Keep an exponential moving average of the weights, for example 0.999; None: the
+        average is the weights.
     clip_norm : float or None
         Scale the gradient down to this norm where it is larger.
 
@@ -39,7 +40,7 @@ class FlatAdam:
         self._weights = F.concat([p.detach().flatten() for p in self._parameters])
         self._mean = F.zeros_like(self._weights)
         self._square = F.zeros_like(self._weights)
-        self._average = None if ema_decay is None else self._weights
+        self._average = self._weights
 
     def step(self, learning_rate):
         """Move the parameters against their gradients, and forget the gradients.
@@ -67,7 +68,9 @@ class FlatAdam:
         square_scale = 1 - second**self.steps
         deviation = F.sqrt(self._square * (1 / square_scale)) + self.EPSILON
         self._weights = self._weights - (learning_rate / mean_scale) * self._mean / deviation
-        if self._average is not None:
+        if self.ema_decay is None:
+            self._average = self._weights
+        else:
             # a young average would remember the random start: let it forget faster
             decay = min(self.ema_decay, (1 + self.steps) / (10 + self.steps))
             self._average = decay * self._average + (1 - decay) * self._weights
@@ -77,9 +80,8 @@ class FlatAdam:
 
     def swap(self):
         """Exchange the parameters with their average; a second call undoes it."""
-        if self._average is not None:
-            self._weights, self._average = self._average, self._weights
-            self._put(self._weights)
+        self._weights, self._average = self._average, self._weights
+        self._put(self._weights)
 
     def _put(self, flat):
         begin = 0
@@ -94,9 +96,8 @@ class FlatAdam:
         -------
         dict of str to ndarray
         """
-        tensors = {"weights": self._weights, "mean": self._mean, "square": self._square}
-        if self._average is not None:
-            tensors["average"] = self._average
+        tensors = {"weights": self._weights, "average": self._average}
+        tensors.update(mean=self._mean, square=self._square)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         return dict(arrays, steps=np.array(self.steps))
 
@@ -106,8 +107,7 @@ class FlatAdam:
         self._weights = megengine.Tensor(arrays["weights"])
         self._mean = megengine.Tensor(arrays["mean"])
         self._square = megengine.Tensor(arrays["square"])
-        if self._average is not None:
-            self._average = megengine.Tensor(arrays["average"])
+        self._average = megengine.Tensor(arrays["average"])
         self._put(self._weights)
 
 

@@ -16,10 +16,9 @@ from ..nn.prediction import denoise
 from ..nn.stabilized import Stabilized
 from ..nn.tensor_files import check_meta, load_arrays
 from ..nn.weights import save_model, set_weights
-from ..places import TEST_INPUT, atomic_file, check_output, show_path
+from ..places import TEST_INPUT, atomic_file, show_path
 from ..score import megcup_score
-from ..synth import get_recipe, write_dataset
-from ..synth.patches import clean_task, find_photographs, mapper
+from ..synth import clean_patches, get_recipe, write_dataset
 from .batches import SyntheticBatches, check_crop
 from .loop import train, write_log
 from .losses import score_loss
@@ -54,7 +53,6 @@ def pretrain(
     start=None,
     crop=96,
     learning_rate=None,
-    validate_every=500,
     data=None,
 ):
     """Train a network on synthetic data; call again to go on after an interruption.
@@ -64,8 +62,8 @@ def pretrain(
     network : str
         A name in `rawkit.nn.NETWORKS`.
     folder : str or Path
-        Where scenes (1 GiB per 4096), validation data, checkpoint, learning curve
-        and weights go.
+        Where scenes (1 GiB per 4096, in memory as well while they are made), validation
+        data, checkpoint, learning curve and weights go.
     steps, scenes, seed : int
     start : str, Path or None
         Weights of this network to start from; None begins from random ones.
@@ -74,7 +72,6 @@ def pretrain(
         crops of 96.
     learning_rate : float or None
         Of the first steps; None takes 2e-3, or a quarter of it with `start`.
-    validate_every : int, steps
     data : str, Path or None
         Where scenes and validation data go, or lie already; None: `folder`.
 
@@ -92,13 +89,11 @@ def pretrain(
     OSError
         If another process trains this network in this folder.
     """
-    _check(steps, scenes, crop, learning_rate)
-    model = _build(network, seed)
+    _check(network, steps, scenes, crop, learning_rate)
+    megengine.random.seed(seed)
+    model = NETWORKS[network]()
     origin = _take_weights(model, start) if start else {}
     folder, data = Path(folder), Path(data or folder)
-    path, log = folder / f"{network}.safetensors", folder / f"{network}_log.csv"
-    for output in (path, log):
-        check_output(output)
     print(f"scenes, made once: {show_path(data)}", flush=True)
     with without_lines(NO_GPU):  # from the processes that make scenes
         clean = _scenes(data, scenes)
@@ -123,25 +118,29 @@ def pretrain(
         clip_norm=0.03,  # some four times the usual norm: a rare bad estimate must not throw it
         checkpoint=folder / f"{network}_checkpoint.safetensors",
         validate=lambda model: np.mean([megcup_score(denoise(model, n), g) for n, g in validation]),
-        validate_every=validate_every,
+        validate_every=500,
         progress=True,
     )
     chosen = {"steps": steps, "scenes": scenes, "seed": seed, "crop": crop}
     chosen.update({"learning-rate": learning_rate, "start": start and "WEIGHTS"})
+    options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
+    path = folder / f"{network}.safetensors"
     save_model(
         path,
         model,
         steps=steps + origin.get("steps", 0),
         data=f"synthetic, {scenes} scenes of the split train",
         validation_score=round(history.scores[-1][1], 4),
-        command=_command(network, chosen),
+        command=f"python -m rawkit train {network}{''.join(options)}",
         **({"start": origin} if start else {}),
     )
-    write_log(log, history)
+    write_log(folder / f"{network}_log.csv", history)
     return path, history
 
 
-def _check(steps, scenes, crop, learning_rate):
+def _check(network, steps, scenes, crop, learning_rate):
+    if network not in NETWORKS:
+        raise ValueError(f"found network {network!r}, expected one of {', '.join(NETWORKS)}")
     numbers = {"steps": steps, "scenes": scenes, "learning_rate": learning_rate}
     for name, value in numbers.items():
         if value is not None and not 0 < value < float("inf"):
@@ -178,20 +177,6 @@ def pretrain_release(folder, scenes=2400):
     return path, history
 
 
-def _build(network, seed):
-    """The network before its first step."""
-    if network not in NETWORKS:
-        known = ", ".join(sorted(NETWORKS))
-        raise ValueError(f"found network {network!r}, expected one of {known}")
-    megengine.random.seed(seed)
-    return NETWORKS[network]()
-
-
-def _command(network, chosen):
-    options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
-    return f"python -m rawkit train {network}{''.join(options)}"
-
-
 def _take_weights(model, start):
     """Start from weights; return their history."""
     weights, meta = load_arrays(start)
@@ -202,31 +187,17 @@ def _take_weights(model, start):
 
 def _scenes(folder, count):
     """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
-    path, shape = folder / f"scenes_of_three_{count}.npy", (count, PATCH_SIZE, PATCH_SIZE)
+    path = folder / f"scenes_of_three_{count}.npy"
     if not path.is_file():
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        # in order, not through a memory map, where a full disk ends the process without a word
-        with atomic_file(path) as file:
+        scenes = np.empty((count, PATCH_SIZE, PATCH_SIZE), "<f4")
+        for kind, recipe in enumerate(RECIPES[:count]):
+            turns = scenes[kind :: len(RECIPES)]
+            turns[:] = clean_patches(len(turns), SCENES_SEED + kind, preset=recipe)
+        header = np.lib.format.header_data_from_array_1_0(scenes)
+        with atomic_file(path) as file:  # np.save does not say that a disk is full
             np.lib.format.write_array_header_1_0(file, header)
-            for scene in _make_scenes(count):
-                file.write(scene.astype("<f4").data)
-    try:
-        scenes = np.load(str(path), mmap_mode="r", allow_pickle=False)
-        if scenes.shape != shape or scenes.dtype != np.float32:
-            raise ValueError(f"shape {scenes.shape}, {scenes.dtype}")
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: found {error}, expected scenes {shape}: remove it") from None
-    return scenes
-
-
-def _make_scenes(count):
-    photographs, kinds = find_photographs("train", RECIPES[0]), len(RECIPES)
-    tasks = (
-        ("train", SCENES_SEED + i % kinds, i // kinds, photographs, RECIPES[i % kinds])
-        for i in range(count)
-    )
-    with mapper() as run:
-        yield from run(clean_task, tasks)
+            file.write(scenes.data)
+    return np.load(str(path), mmap_mode="r")
 
 
 def _validation(folder, preset):
