@@ -11,6 +11,7 @@ from safetensors.numpy import save
 from ..places import atomic_file
 
 META = "meta"  # the entry of a file's metadata that holds the description, as JSON
+CHECKSUM = "checksum"  # its entry for what the format lacks
 
 
 def save_arrays(path, arrays, meta):
@@ -30,7 +31,7 @@ def save_arrays(path, arrays, meta):
     """
     # safetensors copies memory as it lies
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    data = save(arrays, {META: json.dumps(meta)})
+    data = save(arrays, {META: json.dumps(dict(meta, **{CHECKSUM: _digest(arrays, meta)}))})
     with atomic_file(path) as file:
         file.write(data)
 
@@ -73,13 +74,24 @@ def load_arrays(path):
 def _read_safetensors(path):
     with safe_open(str(path), "np") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}
-        return arrays, dict(json.loads((file.metadata() or {}).get(META, "{}")))
+        meta = dict(json.loads((file.metadata() or {}).get(META, "{}")))
+    checksum = meta.pop(CHECKSUM, None)  # another program's file has none
+    if checksum not in (None, _digest(arrays, meta)):
+        raise ValueError("a wrong checksum")
+    return arrays, meta
 
 
 def _read_npz(path):
     with np.load(str(path), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     return arrays, dict(json.loads(str(arrays.pop(META))))
+
+
+def _digest(arrays, meta):
+    digest = hashlib.sha256(json.dumps(meta).encode())
+    for name in sorted(arrays):
+        digest.update(name.encode() + arrays[name].tobytes())
+    return digest.hexdigest()
 
 
 def check_meta(path, meta, **kinds):
