@@ -8,6 +8,7 @@ import pytest
 from rawkit import normalized_l1
 from rawkit.nn import tensor_files
 from rawkit.nn.networks import Baseline
+from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.nn.weights import get_weights, save_model
 from rawkit.training import TrainingDiverged, TrainingStopped, l1_loss, score_loss, train, write_log
 from rawkit.training.batches import PairBatches
@@ -130,6 +131,26 @@ def test_a_checkpoint_that_cannot_be_read_is_kept_and_not_continued(tmp_path, pa
     assert found[0].resumed_at == 0 and same(found, whole(pairs))
     assert "c.state" in capfd.readouterr().err
     assert (tmp_path / "c.damaged.state").is_file()
+
+
+@pytest.mark.parametrize(
+    "changes, more",
+    [
+        ({"steps": np.array(3)}, {}),  # which are not the losses'
+        ({"weights": None}, {}),
+        ({}, {"batches": None}),
+        ({}, {"scores": [[2, "high"]]}),
+    ],
+)
+def test_a_state_that_cannot_be_is_one_line(tmp_path, pairs, changes, more):
+    path = tmp_path / "c.state"
+    killed(path, pairs)
+    arrays, meta = load_arrays(path)
+    arrays = {n: a for n, a in dict(arrays, **changes).items() if a is not None}
+    save_arrays(path, arrays, dict(meta, **more))
+    with pytest.raises(ValueError, match="c.state: found a damaged state") as caught:
+        whole(pairs, checkpoint=path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path, pairs):

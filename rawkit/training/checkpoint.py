@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import joblib
+import numpy as np
 from tqdm import tqdm
 
 from ..nn.tensor_files import load_arrays, save_arrays
@@ -60,9 +61,9 @@ class Checkpoint:
             arrays, meta = load_arrays(path)
         except ValueError as error:
             return self._put_aside(path, "damaged", error)
-        if "losses" not in arrays or "settings" not in meta:
+        settings = meta.get("settings")
+        if not isinstance(settings, dict) or np.ndim(arrays.get("losses")) != 1:
             raise ValueError(f"{show_path(path)}: found a file of another kind, not a checkpoint")
-        settings = meta["settings"]
         if settings == self._settings:
             return arrays, meta
         names = sorted(set(settings) | set(self._settings))

@@ -187,11 +187,18 @@ class _Run:
     def resume(self, checkpoint):
         """Take over the state of a run of the same settings, if there is one."""
         self._checkpoint, found = checkpoint, checkpoint.load()
-        if found is None:
-            return
-        arrays, meta = found
+        try:
+            if found is not None:
+                self._take_over(*found)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            path = show_path(checkpoint.path)
+            raise ValueError(f"{path}: found a damaged state ({error!r}): remove it") from None
+
+    def _take_over(self, arrays, meta):
         self.losses = arrays.pop("losses").tolist()
-        self.scores = [tuple(score) for score in meta["scores"]]
+        if arrays["steps"] != len(self.losses):
+            raise ValueError(f"{len(self.losses)} losses")
+        self.scores = [(int(step), float(score)) for step, score in meta["scores"]]
         self._began -= meta["seconds"]
         self.batches.restore(meta["batches"])
         self.optimizer.restore(arrays)
