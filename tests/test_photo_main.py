@@ -109,9 +109,9 @@ def test_what_holds_no_bayer_mosaic_is_named(fails, tmp_path, rng):
     (tmp_path / "empty.nef").write_bytes(b"MM\x00\x2a" + bytes(500))
     for name, words in {
         "xtrans.dng": "color pattern",
-        "linear.dng": "found a linear (already demosaiced) DNG",
+        "linear.dng": "found no mosaic (linear, monochrome, or of floats)",
         "mono.dng": "found no mosaic",
-        "float.dng": "found samples that are no whole numbers",
+        "float.dng": "found no mosaic",
         "white.dng": "whose black is below white",
         "cut.dng": "the file is truncated",
         "picture.jpg": "found a JPEG",

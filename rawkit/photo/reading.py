@@ -94,28 +94,24 @@ def read_photo(path):
 def _raw_page(tiff):
     """The page with the mosaic: the largest full-size image in sensor colors."""
     pages = [page for top in tiff.pages for page in [top] + list(top.pages or ())]
-    raws = [page for page in pages if page.photometric == tags.CFA]
+    raws = [p for p in pages if p.photometric == tags.CFA and p.sampleformat == 1]
     if not raws:
-        linear = any(page.photometric == tags.LINEAR_RAW for page in pages)
-        found = "a linear (already demosaiced) DNG" if linear else "no mosaic"
-        raise ValueError(f"found {found}, {EXPECTED}")
+        raise ValueError(f"found no mosaic (linear, monochrome, or of floats), {EXPECTED}")
     page = max(raws, key=lambda page: page.imagelength * page.imagewidth)
     end = max(map(sum, zip(page.dataoffsets, page.databytecounts)), default=0)
     size = tiff.filehandle.size
     if end > size:
         raise ValueError(f"found {size:,} bytes and not {end:,}: the file is truncated, {EXPECTED}")
-    if page.sampleformat != 1:
-        raise ValueError(f"found samples that are no whole numbers, {EXPECTED}")
+    if page.tags.valueof(tags.CFA_LAYOUT, 1) != 1:
+        raise ValueError(f"found a color pattern of shifted rows or columns, {EXPECTED}")
     return page
 
 
 def _from_libraw(raw):
-    if raw.raw_type != rawpy.RawType.Flat:
-        raise ValueError(f"found several values a pixel (Foveon, sRAW or linear), {EXPECTED}")
-    pattern = raw.raw_pattern
-    if pattern is None or pattern.shape != (2, 2) or bytes(raw.color_desc) != b"RGBG":
-        shape = "no" if pattern is None else "a {} x {}".format(*pattern.shape)
-        raise ValueError(f"found {shape} color pattern (X-Trans, monochrome or other), {EXPECTED}")
+    pattern = raw.raw_pattern if raw.raw_type == rawpy.RawType.Flat else None
+    if np.shape(pattern) != (2, 2) or bytes(raw.color_desc) != b"RGBG":
+        kinds = "X-Trans, Foveon, sRAW, monochrome or other"
+        raise ValueError(f"found no color pattern of 2 x 2 ({kinds}), {EXPECTED}")
     sizes = raw.sizes
     top, left = sizes.top_margin, sizes.left_margin
     cell = raw.raw_colors[top : top + 2, left : left + 2]
@@ -131,43 +127,36 @@ def _from_libraw(raw):
         bits=int(white).bit_length(),
         white_balance=np.array([1 / g for g in gains]) if min(gains) > 0 else None,
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
-        orientation={3: 3, 5: 8, 6: 6}.get(sizes.flip, 1),  # LibRaw's numbers to TIFF's
+        orientation="50132467".index(str(sizes.flip)) or 8,  # LibRaw's number to TIFF's
     )
 
 
 def _with_tags(photo, first, page):
     """What a DNG says of itself, more exactly than LibRaw hands it on."""
     height, width = photo.mosaic.shape
-    active = tags.tag_value(page, tags.ACTIVE_AREA) or (0, 0, height, width)
+    active = page.tags.valueof(tags.ACTIVE_AREA) or (0, 0, height, width)
     top, left, bottom, right = (int(x) for x in active)
-    rows, columns = (int(x) for x in tags.tag_value(page, tags.BLACK_DIM) or (1, 1))
-    black = tags.tag_numbers(page, tags.BLACK) or [0.0]
+    rows, columns = (int(x) for x in page.tags.valueof(tags.BLACK_DIM) or (1, 1))
+    black = tags.tag_numbers(tags.BLACK, page) or [0.0]
     if rows > 2 or columns > 2 or len(black) != rows * columns:
         raise ValueError(f"found {len(black)} black levels, {EXPECTED} with at most 2 x 2")
     deltas = []
     for code, size in ((tags.BLACK_V, bottom - top), (tags.BLACK_H, right - left)):
-        found = tags.tag_numbers(page, code)
+        found = tags.tag_numbers(code, page)
         deltas.append(np.array(found) if len(found) == size else np.zeros(size))
-    white = tags.tag_numbers(page, tags.WHITE)
-    white = white[0] if white else 2.0**page.bitspersample - 1
-    profile = tags.tag_numbers(page, tags.NOISE_PROFILE)
-    profile = profile or tags.tag_numbers(first, tags.NOISE_PROFILE)
-    pattern = bytes(tags.tag_value(page, tags.CFA_PATTERN, b""))
-    phase = "".join("RGB"[i] for i in pattern if i < 3)
-    if tags.tag_value(page, tags.CFA_LAYOUT, 1) != 1:
-        raise ValueError(f"found a color pattern of shifted rows or columns, {EXPECTED}")
-    matrix = tags.tag_numbers(first, tags.COLOR_MATRIX)
+    white = (tags.tag_numbers(tags.WHITE, page) or [2.0**page.bitspersample - 1])[0]
+    profile = tags.tag_numbers(tags.NOISE_PROFILE, page, first)
+    matrix = tags.tag_numbers(tags.COLOR_MATRIX, first)
     kept, lost = tags.kept_tags((first, page))
     return photo._replace(
         active=(top, left, bottom, right),
-        phase=phase,
+        phase="".join("RGB"[i] for i in bytes(page.tags.valueof(tags.CFA_PATTERN, b""))),
         black_level=np.tile(np.reshape(black, (rows, columns)), (2 // rows, 2 // columns)),
         black_deltas=tuple(deltas),
         white_level=white,
         bits=int(white).bit_length(),
         white_balance=_as_shot(first, matrix),
         color_matrix=np.reshape(matrix, (3, 3)) if len(matrix) == 9 else np.zeros((3, 3)),
-        orientation=int(tags.tag_value(first, tags.ORIENTATION, 1)),
         tags=kept,
         noise_profile=np.reshape(profile, (-1, 2)) if profile else None,
         notes=tuple(f"not kept in a copy: {name}" for name in lost),
@@ -176,11 +165,11 @@ def _with_tags(photo, first, page):
 
 def _as_shot(first, matrix):
     """A DNG's white balance, given as a color or as a point (x, y)."""
-    point = tags.tag_numbers(first, tags.AS_SHOT_XY)
+    point = tags.tag_numbers(tags.AS_SHOT_XY, first)
     if len(point) == 2 and point[1] > 0 and len(matrix) == 9:
         x, y = point
         return np.reshape(matrix, (3, 3)) @ [x / y, 1, (1 - x - y) / y]
-    neutral = tags.tag_numbers(first, tags.AS_SHOT_NEUTRAL)
+    neutral = tags.tag_numbers(tags.AS_SHOT_NEUTRAL, first)
     return np.array(neutral) if len(neutral) == 3 else None
 
 
