@@ -32,8 +32,6 @@ def find_violation(before, after):
     """
     cases = []
     height, width = (n // (2 * BLOCK) * 2 * BLOCK for n in active_view(before).shape)
-    if not height * width:
-        return None  # too small to have a block
     for (y, x), color, black in zip(CELL, before.phase, before.black_level.ravel()):
         old, new = (_blocks(active_view(p)[y:height:2, x:width:2]) for p in (before, after))
         light = np.maximum(old.mean(-1) - black, 0)

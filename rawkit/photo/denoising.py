@@ -62,11 +62,10 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     from .risk import choose_share
     from .tiles import denoise_mosaic
 
-    keep = None if remove_hot_pixels else defects
-    before = from_rggb(flat, repaired) if remove_hot_pixels else photo
+    keep, before = defects, photo
+    if remove_hot_pixels:
+        keep, before = None, from_rggb(flat, repaired)
     treatments = [(noise, repaired), (noise.plain(), repaired)]
-    if noise.factor is None and not any(np.ptp(x) for x in noise.line):
-        treatments.pop()
     rows, columns = find_banding(repaired, noise)[0]
     if rows.any() or columns.any():
         even = repaired - rows - columns
@@ -79,10 +78,10 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         clean = denoise_mosaic(model, mosaic, treatment, white, progress)
         clean = mix(repaired, clean, share)
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
-        answer = answer._replace(white_level=photo.white_level)
         violation = find_violation(before, answer)
         if violation is None:
-            return answer._replace(metadata=mark_denoised(photo.metadata))
+            metadata = mark_denoised(photo.metadata)
+            return photo._replace(mosaic=answer.mosaic, metadata=metadata)
     raise ValueError(
         f"denoising would move a local mean ({violation}); expected it to stay, so nothing is done"
     )
