@@ -181,7 +181,7 @@ def _apart(rggb, line, ratios):
         return NoiseLine(*(np.full(4, x) for x in line))
     level = np.nanmedian(ratios, axis=(0, 1))
     overall = np.nanmedian(level)
-    red, green, blue = apart + level[1] - (overall if abs(overall) > TRUSTED else 0.0)
+    red, green, blue = apart + (level[1] - (overall if abs(overall) > TRUSTED else 0.0))
     greens = [x * np.exp(green) for x in line]  # share one line
     planes = _own_line(rggb, 0, line, red), greens, greens, _own_line(rggb, 3, line, blue)
     return NoiseLine(*np.transpose(planes))

@@ -41,12 +41,7 @@ def _open(path):
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no file"
         raise FileNotFoundError(f"{path}: found {found}, {EXPECTED}")
-    try:
-        return open(str(path), "rb")
-    except OSError as error:
-        raise OSError(
-            f"{path}: found a file that cannot be read ({error.strerror}), expected a readable one"
-        ) from None
+    return open(str(path), "rb")
 
 
 def read_photo(path):
@@ -102,14 +97,12 @@ def _raw_page(tiff):
     size = tiff.filehandle.size
     if end > size:
         raise ValueError(f"found {size:,} bytes and not {end:,}: the file is truncated, {EXPECTED}")
-    if page.tags.valueof(tags.CFA_LAYOUT, 1) != 1:
-        raise ValueError(f"found a color pattern of shifted rows or columns, {EXPECTED}")
     return page
 
 
 def _from_libraw(raw):
-    pattern = raw.raw_pattern if raw.raw_type == rawpy.RawType.Flat else None
-    if np.shape(pattern) != (2, 2) or bytes(raw.color_desc) != b"RGBG":
+    # of several values a pixel (Foveon, sRAW) there is no pattern
+    if np.shape(raw.raw_pattern) != (2, 2) or bytes(raw.color_desc) != b"RGBG":
         kinds = "X-Trans, Foveon, sRAW, monochrome or other"
         raise ValueError(f"found no color pattern of 2 x 2 ({kinds}), {EXPECTED}")
     sizes = raw.sizes
@@ -125,7 +118,7 @@ def _from_libraw(raw):
         black_deltas=(np.zeros(sizes.height), np.zeros(sizes.width)),
         white_level=white,
         bits=int(white).bit_length(),
-        white_balance=np.array([1 / g for g in gains]) if min(gains) > 0 else None,
+        white_balance=np.array([1 / g if g > 0 else 0 for g in gains]),
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
         orientation="50132467".index(str(sizes.flip)) or 8,  # LibRaw's number to TIFF's
     )
@@ -146,7 +139,12 @@ def _with_tags(photo, first, page):
         deltas.append(np.array(found) if len(found) == size else np.zeros(size))
     white = (tags.tag_numbers(tags.WHITE, page) or [2.0**page.bitspersample - 1])[0]
     profile = tags.tag_numbers(tags.NOISE_PROFILE, page, first)
-    matrix = tags.tag_numbers(tags.COLOR_MATRIX, first)
+    matrix = np.reshape(tags.tag_numbers(tags.COLOR_MATRIX, first) or np.zeros(9), (3, 3))
+    balance = np.reshape(tags.tag_numbers(tags.AS_SHOT_NEUTRAL, first) or np.zeros(3), 3)
+    point = tags.tag_numbers(tags.AS_SHOT_XY, first)
+    if point:  # in place of the color
+        x, y = point
+        balance = matrix @ [x / y, 1, (1 - x - y) / y]
     kept, lost = tags.kept_tags((first, page))
     return photo._replace(
         active=(top, left, bottom, right),
@@ -155,26 +153,16 @@ def _with_tags(photo, first, page):
         black_deltas=tuple(deltas),
         white_level=white,
         bits=int(white).bit_length(),
-        white_balance=_as_shot(first, matrix),
-        color_matrix=np.reshape(matrix, (3, 3)) if len(matrix) == 9 else np.zeros((3, 3)),
+        white_balance=balance,
+        color_matrix=matrix,
         tags=kept,
         noise_profile=np.reshape(profile, (-1, 2)) if profile else None,
         notes=tuple(f"not kept in a copy: {name}" for name in lost),
     )
 
 
-def _as_shot(first, matrix):
-    """A DNG's white balance, given as a color or as a point (x, y)."""
-    point = tags.tag_numbers(tags.AS_SHOT_XY, first)
-    if len(point) == 2 and point[1] > 0 and len(matrix) == 9:
-        x, y = point
-        return np.reshape(matrix, (3, 3)) @ [x / y, 1, (1 - x - y) / y]
-    neutral = tags.tag_numbers(tags.AS_SHOT_NEUTRAL, first)
-    return np.array(neutral) if len(neutral) == 3 else None
-
-
 def _complete(photo):
-    """Check what was read, and stand in for what a file does not tell."""
+    """Check what was read, and stand in for colors that a file does not tell: zeros so far."""
     if photo.phase not in PHASES:
         raise ValueError(f"found the color pattern {photo.phase}, {EXPECTED}")
     top, left, bottom, right = photo.active
@@ -189,7 +177,7 @@ def _complete(photo):
             f"{photo.white_level:g}, {EXPECTED} whose black is below white"
         )
     notes, balance, matrix = photo.notes, photo.white_balance, photo.color_matrix
-    if balance is None or not min(balance) > 0:
+    if not min(balance) > 0:
         balance = gray_world(photo)
         notes += ("no white balance in the file: taken from the picture, as if gray on average",)
     balance = balance / balance[1]
