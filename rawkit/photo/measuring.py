@@ -146,13 +146,8 @@ def _region_ratios(rggb, line):
     ndarray, shape (rows, columns, 3)
         R, G, B; NaN where nothing is flat.
     """
-    rows, columns = (int(np.clip(n // REGION, 1, REGIONS)) for n in rggb.shape)
-    size = [min(REGION, n // 2 * 2) for n in rggb.shape]
-    starts = [  # in the middle of even cells
-        ((np.arange(count) + 0.5) * n / count - s / 2).astype(int) // 2 * 2
-        for n, s, count in zip(rggb.shape, size, (rows, columns))
-    ]
-    crops = np.stack([rggb[y : y + size[0], x : x + size[1]] for y in starts[0] for x in starts[1]])
+    tops, lefts = (_regions(n) for n in rggb.shape)
+    crops = np.stack([rggb[y : y + REGION, x : x + REGION] for y in tops for x in lefts])
     band = split_bands(crops)[0]
     mean, high, low, sure = (x.reshape(len(crops), 4, -1) for x in band)
     flat = (sure > 0.5) & (high > 0) & (low < FLAT * high)
@@ -163,7 +158,14 @@ def _region_ratios(rggb, line):
             blocks = region[planes][flat[i, planes]]
             if blocks.size >= FEW:
                 ratios[i, color] = np.log(max(np.quantile(blocks, LOW), 1e-6) / WHITE_LOW)
-    return ratios.reshape(rows, columns, 3)
+    return ratios.reshape(len(tops), len(lefts), 3)
+
+
+def _regions(length):
+    """Where regions start along a side: each in the middle of its even share."""
+    count = int(np.clip(length // REGION, 1, REGIONS))
+    middle = (np.arange(count) + 0.5) * length / count
+    return (middle - min(REGION, length) / 2).astype(int) // 2 * 2
 
 
 def _apart(rggb, line, ratios):
