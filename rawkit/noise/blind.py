@@ -15,7 +15,7 @@ modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 20
 
 import numpy as np
 
-from .bands import split_bands
+from .bands import Band, split_bands
 from .line import NoiseLine, fit_lines, physical_lines
 from .tuning import TUNED
 
@@ -26,7 +26,7 @@ LEAST_SIZE = 48  # pixels
 def estimate_blind(bayer):
     """Fit one variance line to a single noisy patch, all planes together.
 
-    In each of two bands a line is fitted, see `_fit_band`.  Where they agree the
+    In each of two bands a line is fitted, see `_fit_bands`.  Where they agree the
     answer is their mean, where not, the lower one: texture and color only add.
     Blocks that clipped or hold one value say nothing, the others decide.  Row noise
     is not seen.
@@ -54,8 +54,7 @@ def estimate_blind(bayer):
         raise ValueError("found NaN or infinity in a mosaic, expected numbers in 0-65535")
     *bands, darkest = split_bands(bayer)
     tells = np.array([(band.sure > 0).sum(1) >= TUNED.least for band in bands])
-    usual = TUNED.plane_texture, TUNED.mosaic_texture
-    fits = [_fit_band(band, texture, darkest) for band, texture in zip(bands, usual)]
+    fits = _fit_bands(bands, (TUNED.plane_texture, TUNED.mosaic_texture), darkest)
     level = _quantile(bands[0].mean, _surest(bands[0].sure), 0.5)[:, 0]
     first, second = (np.maximum(slope * level + offset, 1.0) for slope, offset in fits)
     apart = np.log(first / second)
@@ -82,8 +81,8 @@ def _surest(sure):
     return (sure >= np.minimum(best, 0.5)) & (sure > 0)
 
 
-def _fit_band(band, usual, darkest):
-    """Fit a variance line to the blocks of a band.
+def _fit_bands(bands, usual, darkest):
+    """Fit a variance line to the blocks of each band.
 
     Where the lower band shows more than noise there is texture, which reaches into
     the high band with a share that the patch itself tells: it is taken off, and such
@@ -91,16 +90,18 @@ def _fit_band(band, usual, darkest):
 
     Parameters
     ----------
-    band : Band
-    usual : float
+    bands : two Bands
+    usual : two floats
         Share of the lower band's texture in the high band, where the patch does not tell.
     darkest : array, shape (N,), DN
 
     Returns
     -------
-    NoiseLine of shape (N,)
+    two NoiseLines of shape (N,)
     """
-    t, (mean, high, low, sure) = TUNED, band
+    t, n = TUNED, len(darkest)
+    darkest, usual = np.tile(darkest, 2), np.repeat(usual, n)[:, None]
+    mean, high, low, sure = _stack(bands)
     usable = _surest(sure)
     middle = np.maximum(_quantile(mean, usable, 0.5), 1.0)
     least = 0.02 * np.maximum(_quantile(np.maximum(high, low), usable, 0.2), 50.0)
@@ -126,7 +127,17 @@ def _fit_band(band, usual, darkest):
         slope, intercept = fit_lines(mean, raised, weight)
         slope, intercept = physical_lines(slope, intercept, weight, mean, raised, darkest)
         variance = np.maximum(slope[:, None] * mean + intercept[:, None], least)
-    return NoiseLine(slope, intercept)
+    return [NoiseLine(slope[part], intercept[part]) for part in (slice(n), slice(n, None))]
+
+
+def _stack(bands):
+    """Two bands one below the other; where one has fewer blocks, some that do not count."""
+    n, most = len(bands[0].mean), max(band.mean.shape[1] for band in bands)
+    stacked = Band(*(np.zeros((2 * n, most)) for _ in Band._fields))
+    for i, band in enumerate(bands):
+        for whole, part in zip(stacked, band):
+            whole[i * n : (i + 1) * n, : part.shape[1]] = part
+    return stacked
 
 
 def _correction(bands, apart, slope, intercept):
