@@ -76,7 +76,10 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         else:
             share = strength * choose_share(model, flat, mosaic, treatment, white)
         clean = denoise_mosaic(model, mosaic, treatment, white, progress)
-        clean = mix(repaired, clean, share)
+        clean -= repaired
+        for part, (y, x) in zip(share, CELL):  # the rest of the noise stays in
+            clean[y::2, x::2] *= np.float32(part)
+        clean += repaired
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
         violation = find_violation(before, answer)
         if violation is None:
@@ -85,21 +88,6 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     raise ValueError(
         f"denoising would move a local mean ({violation}); expected it to stay, so nothing is done"
     )
-
-
-def mix(noisy, clean, share):
-    """Mix noise back: noisy + share (clean - noisy); uses the memory of `clean`.
-
-    Parameters
-    ----------
-    noisy, clean : arrays, shape (H, W), float32
-    share : array, shape (4,), of the planes R, Gr, Gb, B
-    """
-    clean -= noisy
-    for part, (y, x) in zip(share, CELL):
-        clean[y::2, x::2] *= np.float32(part)
-    clean += noisy
-    return clean
 
 
 def denoise_file(
