@@ -85,14 +85,10 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         if violation is None:
             metadata = mark_denoised(photo.metadata)
             return photo._replace(mosaic=answer.mosaic, metadata=metadata)
-    raise ValueError(
-        f"denoising would move a local mean ({violation}); expected it to stay, so nothing is done"
-    )
+    raise ValueError(f"denoising would move a local mean ({violation}), expected it to stay")
 
 
-def denoise_file(
-    source, out, model, strength=1.0, remove_hot_pixels=False, overwrite=False, progress=None
-):
+def denoise_file(source, out, model, overwrite=False, **options):
     """Read a raw file, denoise it, write a DNG.
 
     Parameters
@@ -102,9 +98,10 @@ def denoise_file(
     out : str or Path
         A name that ends in .dng; its file times become those of the source.
     model : a network of `rawkit`, in evaluation mode
-    strength, remove_hot_pixels, progress : as in `denoise_photo`
     overwrite : bool
         Without it, an existing `out` is an error.
+    options : strength, remove_hot_pixels, progress
+        As in `denoise_photo`.
 
     Returns
     -------
@@ -119,7 +116,7 @@ def denoise_file(
     check_output(out, source, overwrite, ending=".dng")
     photo = read_photo(source)
     try:
-        denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress)
+        denoised = denoise_photo(photo, model, **options)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
     write_dng(out, denoised, overwrite)

@@ -168,14 +168,12 @@ def _complete(photo):
     top, left, bottom, right = photo.active
     height, width = photo.mosaic.shape
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(
-            f"found an active area {photo.active} outside of {height} x {width} pixels, {EXPECTED}"
-        )
-    if not 0 <= photo.black_level.max() < photo.white_level <= 65535:
-        raise ValueError(
-            f"found black levels up to {photo.black_level.max():g} and a white level of "
-            f"{photo.white_level:g}, {EXPECTED} whose black is below white"
-        )
+        found = f"an active area {photo.active} outside of {height} x {width} pixels"
+        raise ValueError(f"found {found}, {EXPECTED}")
+    black, white = photo.black_level.max(), photo.white_level
+    if not 0 <= black < white <= 65535:
+        found = f"black levels up to {black:g} and a white level of {white:g}"
+        raise ValueError(f"found {found}, {EXPECTED} whose black is below white")
     notes, balance, matrix = photo.notes, photo.white_balance, photo.color_matrix
     if not min(balance) > 0:
         balance = gray_world(photo)
