@@ -64,7 +64,7 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
 
     keep, before = defects, photo
     if remove_hot_pixels:
-        keep, before = None, from_rggb(flat, repaired)
+        keep, before = False, from_rggb(flat, repaired)
     treatments = [(noise, repaired), (noise.plain(), repaired)]
     rows, columns = find_banding(repaired, noise)[0]
     if rows.any() or columns.any():
