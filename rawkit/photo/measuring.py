@@ -101,9 +101,8 @@ def estimate_frame(rggb):
     crops = sample_crops(rggb)
     line = estimate_blind(crops.reshape(-1, crops.shape[-1]))
     if not np.isfinite(line).all():
-        raise ValueError(
-            "no noise estimate was possible (one value, or clipped all over), expected a photograph"
-        )
+        found = "one value, or clipped all over"
+        raise ValueError(f"no noise estimate was possible ({found}), expected a photograph")
     return line
 
 
