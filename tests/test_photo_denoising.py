@@ -128,7 +128,7 @@ def test_what_cannot_be_denoised_is_named(shipped, rng):
     for codes, network, words in (
         (small, Nan(), "NaN or infinity"),
         (np.full((400, 600), 512, np.uint16), shipped, "no noise estimate was possible"),
-        (small[:40, :60], shipped, "found a frame of 40 x 60"),
+        (small[:40, :60], shipped, "found a mosaic of shape .40, 60."),
     ):
         with pytest.raises(ValueError, match=words):
             denoise_photo(make_photo(codes), network)

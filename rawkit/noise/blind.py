@@ -15,7 +15,7 @@ modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 20
 
 import numpy as np
 
-from .bands import Band, split_bands
+from .bands import split_bands
 from .line import NoiseLine, fit_lines, physical_lines
 from .tuning import TUNED
 
@@ -132,12 +132,9 @@ def _fit_bands(bands, usual, darkest):
 
 def _stack(bands):
     """Two bands one below the other; where one has fewer blocks, some that do not count."""
-    n, most = len(bands[0].mean), max(band.mean.shape[1] for band in bands)
-    stacked = Band(*(np.zeros((2 * n, most)) for _ in Band._fields))
-    for i, band in enumerate(bands):
-        for whole, part in zip(stacked, band):
-            whole[i * n : (i + 1) * n, : part.shape[1]] = part
-    return stacked
+    most = max(band.mean.shape[1] for band in bands)
+    padded = ([np.pad(x, ((0, 0), (0, most - x.shape[1]))) for x in band] for band in bands)
+    return map(np.concatenate, zip(*padded))
 
 
 def _correction(bands, apart, slope, intercept):

@@ -52,7 +52,7 @@ def photon_transfer_curve(noisy, gt, bins=24):
     return Curve(*np.moveaxis(bins_of_planes, 2, 0))
 
 
-def estimate_pairs(noisy, gt, rounds=5):
+def estimate_pairs(noisy, gt):
     """Fit the variance line of each patch and plane from the squared residuals.
 
     Pixels within four standard deviations of a clip are left out; residuals
@@ -75,18 +75,17 @@ def estimate_pairs(noisy, gt, rounds=5):
     if noisy.shape != gt.shape or noisy.ndim != 3:
         raise ValueError(f"noisy and gt need one shape (N, H, W): {noisy.shape}, {gt.shape}")
     pieces = [slice(i, i + PIECE) for i in range(0, max(1, len(noisy)), PIECE)]
-    parts = [_fit_pairs(noisy[piece], gt[piece], rounds) for piece in pieces]
+    parts = [_fit_pairs(noisy[piece], gt[piece]) for piece in pieces]
     return NoiseLine(*map(np.concatenate, zip(*parts)))
 
 
-def _fit_pairs(noisy, gt, rounds):
-    noisy, gt = (pack_bayer(np.asarray(x, np.float64)) for x in (noisy, gt))
-    noisy, gt = noisy.reshape(noisy.shape[:2] + (-1,)), gt.reshape(gt.shape[:2] + (-1,))
+def _fit_pairs(noisy, gt):
+    noisy, gt = (pack_bayer(np.float64(x)).reshape(len(x), 4, -1) for x in (noisy, gt))
     square = np.square(noisy - gt)
     clip_low, clip_high = _clip_levels(noisy)
     mean = np.clip(square.mean(-1, keepdims=True), 1.0, None) + 0 * gt
     variance = mean
-    for _ in range(rounds):
+    for _ in range(5):  # each time weighed by the line before
         reach = 4 * np.sqrt(variance)
         free = (gt - reach > clip_low) & (gt + reach < clip_high)
         enough = free.sum(-1, keepdims=True) > 0.02 * free.shape[-1]

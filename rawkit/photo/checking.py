@@ -32,8 +32,6 @@ def find_violation(before, after):
     """
     cases = []
     height, width = (n // (2 * BLOCK) * 2 * BLOCK for n in active_view(before).shape)
-    if not height * width:
-        return None  # too small to have a block
     for (y, x), color, black in zip(CELL, before.phase, before.black_level.ravel()):
         old, new = (_blocks(active_view(p)[y:height:2, x:width:2]) for p in (before, after))
         light = np.maximum(old.mean(-1) - black, 0)
@@ -46,10 +44,8 @@ def find_violation(before, after):
         beyond = np.abs(moved) - noise - CODE - np.maximum(share * light, around)
         if beyond.max() > 0:
             row, column = np.unravel_index(beyond.argmax(), beyond.shape)
-            return (
-                f"{color} by {moved[row, column]:+.1f} codes at row {row * 2 * BLOCK + y}, "
-                f"column {column * 2 * BLOCK + x}"
-            )
+            place = f"row {row * 2 * BLOCK + y}, column {column * 2 * BLOCK + x}"
+            return f"{color} by {moved[row, column]:+.1f} codes at {place}"
     one, other = (case for case in cases if case[0] == "G")
     noise = np.hypot(one[2], other[2])
     cases.append(("the greens apart", one[1] - other[1], noise, one[3], GREENS))

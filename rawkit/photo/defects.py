@@ -4,8 +4,6 @@ A network smears them over their neighborhood, and a converter that is told to r
 pixel no longer finds it.  So they are set aside, and written back as they were.
 """
 
-import functools
-
 import numpy as np
 
 from .frame import CELL
@@ -63,8 +61,7 @@ def _candidates(padded, line):
         strip = padded[top : top + STRIP + 2]
         height, width = strip.shape[0] - 2, strip.shape[1] - 2
         around = [strip[1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in AROUND]
-        total = sum(around)
-        most, least = functools.reduce(np.maximum, around), functools.reduce(np.minimum, around)
+        total, most, least = (ufunc.reduce(around) for ufunc in (np.add, np.maximum, np.minimum))
         plane, bound = strip[1:-1, 1:-1], _bound(line, total / 8)
         far = (plane - (total - most) / 7 > bound) | ((total - least) / 7 - plane > bound)
         places.append(np.argwhere(far) + (top, 0))
@@ -73,7 +70,7 @@ def _candidates(padded, line):
 
 def _columns(plane):
     """Columns that lie beyond both neighbors, on one side, nearly everywhere: dead or hot ones."""
-    if len(plane) < LEAST_COLUMN or plane.shape[1] < 5:
+    if len(plane) < LEAST_COLUMN:
         return []
     middle = plane[:, 1:-1]
     above = (middle > np.maximum(plane[:, :-2], plane[:, 2:])).mean(0)

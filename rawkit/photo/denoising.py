@@ -62,11 +62,10 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     from .risk import choose_share
     from .tiles import denoise_mosaic
 
-    keep = None if remove_hot_pixels else defects
-    before = from_rggb(flat, repaired) if remove_hot_pixels else photo
+    keep, before = defects, photo
+    if remove_hot_pixels:
+        keep, before = False, from_rggb(flat, repaired)
     treatments = [(noise, repaired), (noise.plain(), repaired)]
-    if noise.factor is None and not any(np.ptp(x) for x in noise.line):
-        treatments.pop()
     rows, columns = find_banding(repaired, noise)[0]
     if rows.any() or columns.any():
         even = repaired - rows - columns
@@ -77,35 +76,19 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
         else:
             share = strength * choose_share(model, flat, mosaic, treatment, white)
         clean = denoise_mosaic(model, mosaic, treatment, white, progress)
-        clean = mix(repaired, clean, share)
+        clean -= repaired
+        for part, (y, x) in zip(share, CELL):  # the rest of the noise stays in
+            clean[y::2, x::2] *= np.float32(part)
+        clean += repaired
         answer = from_rggb(photo._replace(white_level=flat.white_level), clean, clip, keep)
-        answer = answer._replace(white_level=photo.white_level)
         violation = find_violation(before, answer)
         if violation is None:
-            return answer._replace(metadata=mark_denoised(photo.metadata))
-    raise ValueError(
-        f"denoising would move a local mean ({violation}); expected it to stay, so nothing is done"
-    )
+            metadata = mark_denoised(photo.metadata)
+            return photo._replace(mosaic=answer.mosaic, metadata=metadata)
+    raise ValueError(f"denoising would move a local mean ({violation}), expected it to stay")
 
 
-def mix(noisy, clean, share):
-    """Mix noise back: noisy + share (clean - noisy); uses the memory of `clean`.
-
-    Parameters
-    ----------
-    noisy, clean : arrays, shape (H, W), float32
-    share : array, shape (4,), of the planes R, Gr, Gb, B
-    """
-    clean -= noisy
-    for part, (y, x) in zip(share, CELL):
-        clean[y::2, x::2] *= np.float32(part)
-    clean += noisy
-    return clean
-
-
-def denoise_file(
-    source, out, model, strength=1.0, remove_hot_pixels=False, overwrite=False, progress=None
-):
+def denoise_file(source, out, model, overwrite=False, **options):
     """Read a raw file, denoise it, write a DNG.
 
     Parameters
@@ -115,9 +98,10 @@ def denoise_file(
     out : str or Path
         A name that ends in .dng; its file times become those of the source.
     model : a network of `rawkit`, in evaluation mode
-    strength, remove_hot_pixels, progress : as in `denoise_photo`
     overwrite : bool
         Without it, an existing `out` is an error.
+    options : strength, remove_hot_pixels, progress
+        As in `denoise_photo`.
 
     Returns
     -------
@@ -132,7 +116,7 @@ def denoise_file(
     check_output(out, source, overwrite, ending=".dng")
     photo = read_photo(source)
     try:
-        denoised = denoise_photo(photo, model, strength, remove_hot_pixels, progress)
+        denoised = denoise_photo(photo, model, **options)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
     write_dng(out, denoised, overwrite)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .banding import LEAST, find_banding
-from .clipping import clipped_share, find_clip, flatten
-from .frame import FULL_SCALE, active_view, to_rggb
-from .measuring import MID_GRAY, claimed_ratio, measure_mosaic, noise_in_codes
+from .clipping import clipped_share, find_clip
+from .frame import FULL_SCALE, active_view
+from .measuring import MID_GRAY, claimed_ratio, measure_photo, noise_in_codes
 from .metadata import exposure
 
 PROFILE_APART = 1.5  # times in deviation; less is within what makers' profiles differ by
@@ -47,8 +47,7 @@ def describe(photo):
     if any(np.any(deltas) for deltas in photo.black_deltas):
         lines.append("black level: varies by row or column")
     try:
-        rggb = to_rggb(flatten(photo, clip))
-        noise = measure_mosaic(rggb)
+        rggb, noise = measure_photo(photo)
         lines += _line(photo, noise) + _differences(rggb, noise)
     except ValueError as error:  # too small, black, or clipped all over
         lines.append(f"noise: not measured: {error}")

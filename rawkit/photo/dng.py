@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from ..bayer import to_srgb
+from ..bayer import pack_bayer, to_srgb
+from ..noise.bands import block_means
 from ..places import atomic_file, check_output
 from . import tags
-from .frame import CELL, active_view
+from .frame import FULL_SCALE, levels, to_rggb
 from .metadata import write_metadata
 
 PREVIEW_SIDE = 512  # pixels, at most
@@ -89,18 +90,10 @@ def preview(photo):
     ndarray, shape (h, w, 3), uint8, sRGB
         Neither side above PREVIEW_SIDE.
     """
-    seen = active_view(photo)
-    step = -(-max(seen.shape) // (2 * PREVIEW_SIDE))  # cells of the mosaic in a pixel
-    rows, columns = (n // 2 // step for n in seen.shape)
-    light = np.zeros((rows, columns, 3))
-    for (y, x), color in zip(CELL, photo.phase):
-        plane = seen[y::2, x::2][: rows * step, : columns * step]
-        mean = plane.reshape(rows, step, columns, step).mean((1, 3))
-        down = photo.black_deltas[0][y::2][: rows * step].reshape(rows, step).mean(1)
-        across = photo.black_deltas[1][x::2][: columns * step].reshape(columns, step).mean(1)
-        black = photo.black_level[y, x] + down[:, None] + across
-        share = 0.5 if color == "G" else 1.0
-        light[..., "RGB".index(color)] += share * (mean - black) / (photo.white_level - black)
+    packed, black = pack_bayer(to_rggb(photo)), levels(photo)[1]
+    step = -(-max(packed.shape[1:]) // PREVIEW_SIDE)  # cells of the mosaic in a pixel
+    red, gr, gb, blue = (block_means(packed, step) - black) / (FULL_SCALE - black)
+    light = np.stack([red, (gr + gb) / 2, blue], -1)
     light = (light.clip(0, 1) / photo.white_balance).clip(0, 1)
     light = light @ camera_to_srgb(photo.color_matrix).T
     exposure = 0.8 / max(np.percentile(light[..., 1], 98), 0.05)
@@ -135,10 +128,13 @@ def _entry(kind, values):
     return kind, len(values), bytes(values) if kind == tags.BYTE else tuple(values)
 
 
-def _extra_tags(own, kept):
-    """tifffile's extra tags: what a frame says, unless its file said it already."""
+def _extra_tags(photo, own, of_raw):
+    """tifffile's extra tags of a page: what a frame says, unless its file said it already."""
     entries = {code: _entry(*entry) for code, entry in own.items()}
-    return [(code,) + entry + (True,) for code, entry in {**entries, **kept}.items()]
+    entries.update(x for x in photo.tags.items() if (x[0] in tags.RAW) == of_raw)
+    if tags.AS_SHOT_XY in entries:
+        del entries[tags.AS_SHOT_NEUTRAL]  # only one of the two is allowed
+    return [(code,) + entry + (True,) for code, entry in entries.items()]
 
 
 def _file_tags(photo):
@@ -155,10 +151,7 @@ def _file_tags(photo):
         tags.AS_SHOT_NEUTRAL: (tags.RATIONAL, photo.white_balance),
         tags.PREVIEW_COLORS: (tags.LONG, [SRGB]),
     }
-    kept = {code: tag for code, tag in photo.tags.items() if code not in tags.RAW}
-    if tags.AS_SHOT_XY in kept:
-        del own[tags.AS_SHOT_NEUTRAL]  # only one of the two is allowed
-    return _extra_tags(own, kept)
+    return _extra_tags(photo, own, of_raw=False)
 
 
 def _raw_tags(photo):
@@ -175,4 +168,4 @@ def _raw_tags(photo):
     for code, deltas in zip((tags.BLACK_V, tags.BLACK_H), photo.black_deltas):
         if np.any(deltas):
             own[code] = (tags.SRATIONAL, deltas)
-    return _extra_tags(own, {code: tag for code, tag in photo.tags.items() if code in tags.RAW})
+    return _extra_tags(photo, own, of_raw=True)

@@ -130,7 +130,7 @@ def to_rggb(photo):
     return np.pad(rggb, pad, mode="reflect") if np.any(pad) else rggb
 
 
-def from_rggb(photo, rggb, clip=None, keep=None):
+def from_rggb(photo, rggb, clip=None, keep=False):
     """Put an RGGB mosaic in DN back into the frame: the inverse of `to_rggb`.
 
     Codes are whole numbers, and denoised shadows are finer than that.  A value between
@@ -144,7 +144,7 @@ def from_rggb(photo, rggb, clip=None, keep=None):
     rggb : array, shape as `to_rggb` gives, float, DN
     clip : Clip, optional
         What was clipped, and still is, keeps its code.
-    keep : array of bool, shape of `rggb`, optional
+    keep : array of bool, shape of `rggb`, or False
         Pixels that stay as they were.
 
     Returns
@@ -157,7 +157,7 @@ def from_rggb(photo, rggb, clip=None, keep=None):
     pixels = active_view(photo, mosaic)
     height, width = pixels.shape
     inside = slice(top, top + height), slice(left, left + width)
-    rggb, keep = rggb[inside], None if keep is None else keep[inside]
+    rggb, keep = rggb[inside], np.broadcast_to(keep, rggb.shape)[inside]
     scale, offset = levels(photo)
     white = max(photo.white_level, pixels.max())
     rng = np.random.default_rng(0)
@@ -174,7 +174,5 @@ def from_rggb(photo, rggb, clip=None, keep=None):
         if clip is not None:
             low = _tile(np.float32(clip.low), codes.shape)
             np.copyto(codes, strip, where=(strip >= low) & (codes >= low))
-        if keep is not None:
-            np.copyto(codes, strip, where=keep[rows])
-        strip[...] = codes
+        np.copyto(strip, codes, where=~keep[rows])
     return photo._replace(mosaic=mosaic)

@@ -18,7 +18,6 @@ from .frame import FULL_SCALE, levels, to_rggb
 
 CROPS, CROP = 6, 256  # so many down and across, of so many pixels: enough for a per cent
 REGIONS, REGION = 8, 192  # the same, for what differs over the frame
-LEAST = 48  # pixels; what a blind estimate needs
 MID_GRAY = 0.18  # of the light at which a pixel is full
 FLAT = 1.6  # of the high band's variance: more in the low one is texture
 LOW = 0.25  # the quantile of blocks that is taken: texture only adds
@@ -99,15 +98,11 @@ def estimate_frame(rggb):
     ValueError
         If the frame is too small, or tells nothing of its noise.
     """
-    if min(rggb.shape) < LEAST:
-        size = "{} x {}".format(*rggb.shape)
-        raise ValueError(f"found a frame of {size} pixels, expected at least {LEAST}")
     crops = sample_crops(rggb)
     line = estimate_blind(crops.reshape(-1, crops.shape[-1]))
     if not np.isfinite(line).all():
-        raise ValueError(
-            "no noise estimate was possible (one value, or clipped all over), expected a photograph"
-        )
+        found = "one value, or clipped all over"
+        raise ValueError(f"no noise estimate was possible ({found}), expected a photograph")
     return line
 
 
@@ -135,12 +130,11 @@ def measure_photo(photo):
 
 def measure_mosaic(rggb):
     """As `measure_photo`, of a mosaic in DN."""
-    line = estimate_frame(rggb)
-    plain = NoiseLine(*(np.full(4, float(x)) for x in line))
+    line = NoiseLine(*map(float, estimate_frame(rggb)))
     ratios = _region_ratios(rggb, line)
     known = np.isfinite(ratios).any()
     flat = float(np.exp(np.nanmedian(ratios) / 2)) if known else 1.0
-    return FrameNoise(_apart(rggb, plain, ratios), _factor(ratios), flat)
+    return FrameNoise(_apart(rggb, line, ratios), _factor(ratios), flat)
 
 
 def _region_ratios(rggb, line):
@@ -151,50 +145,47 @@ def _region_ratios(rggb, line):
     ndarray, shape (rows, columns, 3)
         R, G, B; NaN where nothing is flat.
     """
-    rows, columns = (int(np.clip(n // REGION, 1, REGIONS)) for n in rggb.shape)
-    size = [min(REGION, n // 2 * 2) for n in rggb.shape]
-    starts = [  # in the middle of even cells
-        ((np.arange(count) + 0.5) * n / count - s / 2).astype(int) // 2 * 2
-        for n, s, count in zip(rggb.shape, size, (rows, columns))
-    ]
-    crops = np.stack([rggb[y : y + size[0], x : x + size[1]] for y in starts[0] for x in starts[1]])
+    tops, lefts = (_regions(n) for n in rggb.shape)
+    crops = np.stack([rggb[y : y + REGION, x : x + REGION] for y in tops for x in lefts])
     band = split_bands(crops)[0]
     mean, high, low, sure = (x.reshape(len(crops), 4, -1) for x in band)
-    expected = np.maximum(float(line.shot_noise) * mean + float(line.intercept), 1e-6)
     flat = (sure > 0.5) & (high > 0) & (low < FLAT * high)
-    share = high / expected
+    share = high / _variance(line, mean)
     ratios = np.full((len(crops), 3), np.nan)
     for i, region in enumerate(share):
         for color, planes in enumerate(([0], [1, 2], [3])):
             blocks = region[planes][flat[i, planes]]
             if blocks.size >= FEW:
                 ratios[i, color] = np.log(max(np.quantile(blocks, LOW), 1e-6) / WHITE_LOW)
-    return ratios.reshape(rows, columns, 3)
+    return ratios.reshape(len(tops), len(lefts), 3)
+
+
+def _regions(length):
+    """Where regions start along a side: each in the middle of its even share."""
+    count = int(np.clip(length // REGION, 1, REGIONS))
+    middle = (np.arange(count) + 0.5) * length / count
+    return (middle - min(REGION, length) / 2).astype(int) // 2 * 2
 
 
 def _apart(rggb, line, ratios):
-    """Lines of red, green and blue of their own, where all regions together say so."""
-    apart = {}
+    """Lines of the four planes: of red, green, blue their own, where all regions say so."""
+    apart = np.zeros(3)
     for color in (0, 2):
-        difference = (ratios[..., color] - ratios[..., 1]).ravel()
+        difference = ratios[..., color] - ratios[..., 1]
         difference = difference[np.isfinite(difference)]
-        if difference.size < 4:
-            continue
-        middle = np.median(difference)
-        error = 1.25 * _deviation(difference - middle) / difference.size**0.5
-        if abs(middle) > max(COLORS_APART, SURE * error):
-            apart[color] = middle
-    if not apart:
-        return line
+        if difference.size >= 4:
+            middle = np.median(difference)
+            error = 1.25 * _deviation(difference - middle) / difference.size**0.5
+            if abs(middle) > max(COLORS_APART, SURE * error):
+                apart[color] = middle
+    if not apart.any():
+        return NoiseLine(*(np.full(4, x) for x in line))
     level = np.nanmedian(ratios, axis=(0, 1))
     overall = np.nanmedian(level)
-    green = level[1] - (overall if abs(overall) > TRUSTED else 0.0)
-    own = NoiseLine(*(x * np.exp(green) for x in line))  # the greens share one line
-    for color, plane in ((0, 0), (2, 3)):
-        new = _own_line(rggb, plane, line, green + apart.get(color, 0.0))
-        for x, value in zip(own, new):
-            x[plane] = value
-    return own
+    red, green, blue = apart + (level[1] - (overall if abs(overall) > TRUSTED else 0.0))
+    greens = [x * np.exp(green) for x in line]  # share one line
+    planes = _own_line(rggb, 0, line, red), greens, greens, _own_line(rggb, 3, line, blue)
+    return NoiseLine(*np.transpose(planes))
 
 
 def _deviation(x):
@@ -208,12 +199,15 @@ def _own_line(rggb, plane, line, ratio):
     tall = crops.reshape(-1, crops.shape[-1])
     tall = tall[: len(tall) // 2 * 2, : tall.shape[1] // 2 * 2]
     middle = float(np.median(tall))
-    level = max(float(line.shot_noise[plane] * middle + line.intercept[plane]), 1e-6)
-    shape = estimate_blind(tall) if min(tall.shape) >= LEAST else None
-    if shape is None or not np.isfinite(shape).all():
-        shape = NoiseLine(line.shot_noise[plane], line.intercept[plane])
-    at = max(float(shape.shot_noise * middle + shape.intercept), 1e-6)
-    return [float(x) * level * np.exp(ratio) / at for x in shape]
+    shape = estimate_blind(tall)
+    if not np.isfinite(shape).all():
+        shape = line
+    level, own = (_variance(x, middle) for x in (line, shape))
+    return [float(x) * level * np.exp(ratio) / own for x in shape]
+
+
+def _variance(line, mean):
+    return np.maximum(line.shot_noise * mean + line.intercept, 1e-6)
 
 
 def _factor(ratios):
@@ -237,9 +231,9 @@ def _factor(ratios):
     return np.exp(smooth + (overall if abs(overall) < TRUSTED else 0.0))
 
 
-def factor_at(factor, shape):
-    """The map of factors for each pixel of packed planes: ndarray, shape `shape`, float32."""
-    times = [n / m for n, m in zip(shape, factor.shape)]
+def factor_at(factor, rggb):
+    """The map of factors for each cell of a mosaic: ndarray, shape (H/2, W/2), float32."""
+    times = [n // 2 / m for n, m in zip(rggb.shape, factor.shape)]
     return zoom(factor.astype(np.float32), times, order=1, mode="nearest", grid_mode=True)
 
 

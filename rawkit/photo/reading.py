@@ -41,12 +41,7 @@ def _open(path):
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no file"
         raise FileNotFoundError(f"{path}: found {found}, {EXPECTED}")
-    try:
-        return open(str(path), "rb")
-    except OSError as error:
-        raise OSError(
-            f"{path}: found a file that cannot be read ({error.strerror}), expected a readable one"
-        ) from None
+    return open(str(path), "rb")
 
 
 def read_photo(path):
@@ -94,28 +89,22 @@ def read_photo(path):
 def _raw_page(tiff):
     """The page with the mosaic: the largest full-size image in sensor colors."""
     pages = [page for top in tiff.pages for page in [top] + list(top.pages or ())]
-    raws = [page for page in pages if page.photometric == tags.CFA]
+    raws = [p for p in pages if p.photometric == tags.CFA and p.sampleformat == 1]
     if not raws:
-        linear = any(page.photometric == tags.LINEAR_RAW for page in pages)
-        found = "a linear (already demosaiced) DNG" if linear else "no mosaic"
-        raise ValueError(f"found {found}, {EXPECTED}")
+        raise ValueError(f"found no mosaic (linear, monochrome, or of floats), {EXPECTED}")
     page = max(raws, key=lambda page: page.imagelength * page.imagewidth)
     end = max(map(sum, zip(page.dataoffsets, page.databytecounts)), default=0)
     size = tiff.filehandle.size
     if end > size:
         raise ValueError(f"found {size:,} bytes and not {end:,}: the file is truncated, {EXPECTED}")
-    if page.sampleformat != 1:
-        raise ValueError(f"found samples that are no whole numbers, {EXPECTED}")
     return page
 
 
 def _from_libraw(raw):
-    if raw.raw_type != rawpy.RawType.Flat:
-        raise ValueError(f"found several values a pixel (Foveon, sRAW or linear), {EXPECTED}")
-    pattern = raw.raw_pattern
-    if pattern is None or pattern.shape != (2, 2) or bytes(raw.color_desc) != b"RGBG":
-        shape = "no" if pattern is None else "a {} x {}".format(*pattern.shape)
-        raise ValueError(f"found {shape} color pattern (X-Trans, monochrome or other), {EXPECTED}")
+    # of several values a pixel (Foveon, sRAW) there is no pattern
+    if np.shape(raw.raw_pattern) != (2, 2) or bytes(raw.color_desc) != b"RGBG":
+        kinds = "X-Trans, Foveon, sRAW, monochrome or other"
+        raise ValueError(f"found no color pattern of 2 x 2 ({kinds}), {EXPECTED}")
     sizes = raw.sizes
     top, left = sizes.top_margin, sizes.left_margin
     cell = raw.raw_colors[top : top + 2, left : left + 2]
@@ -129,78 +118,64 @@ def _from_libraw(raw):
         black_deltas=(np.zeros(sizes.height), np.zeros(sizes.width)),
         white_level=white,
         bits=int(white).bit_length(),
-        white_balance=np.array([1 / g for g in gains]) if min(gains) > 0 else None,
+        white_balance=np.array([1 / g if g > 0 else 0 for g in gains]),
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
-        orientation={3: 3, 5: 8, 6: 6}.get(sizes.flip, 1),  # LibRaw's numbers to TIFF's
+        orientation="50132467".index(str(sizes.flip)) or 8,  # LibRaw's number to TIFF's
     )
 
 
 def _with_tags(photo, first, page):
     """What a DNG says of itself, more exactly than LibRaw hands it on."""
     height, width = photo.mosaic.shape
-    active = tags.tag_value(page, tags.ACTIVE_AREA) or (0, 0, height, width)
+    active = page.tags.valueof(tags.ACTIVE_AREA) or (0, 0, height, width)
     top, left, bottom, right = (int(x) for x in active)
-    rows, columns = (int(x) for x in tags.tag_value(page, tags.BLACK_DIM) or (1, 1))
-    black = tags.tag_numbers(page, tags.BLACK) or [0.0]
+    rows, columns = (int(x) for x in page.tags.valueof(tags.BLACK_DIM) or (1, 1))
+    black = tags.tag_numbers(tags.BLACK, page) or [0.0]
     if rows > 2 or columns > 2 or len(black) != rows * columns:
         raise ValueError(f"found {len(black)} black levels, {EXPECTED} with at most 2 x 2")
     deltas = []
     for code, size in ((tags.BLACK_V, bottom - top), (tags.BLACK_H, right - left)):
-        found = tags.tag_numbers(page, code)
+        found = tags.tag_numbers(code, page)
         deltas.append(np.array(found) if len(found) == size else np.zeros(size))
-    white = tags.tag_numbers(page, tags.WHITE)
-    white = white[0] if white else 2.0**page.bitspersample - 1
-    profile = tags.tag_numbers(page, tags.NOISE_PROFILE)
-    profile = profile or tags.tag_numbers(first, tags.NOISE_PROFILE)
-    pattern = bytes(tags.tag_value(page, tags.CFA_PATTERN, b""))
-    phase = "".join("RGB"[i] for i in pattern if i < 3)
-    if tags.tag_value(page, tags.CFA_LAYOUT, 1) != 1:
-        raise ValueError(f"found a color pattern of shifted rows or columns, {EXPECTED}")
-    matrix = tags.tag_numbers(first, tags.COLOR_MATRIX)
+    white = (tags.tag_numbers(tags.WHITE, page) or [2.0**page.bitspersample - 1])[0]
+    profile = tags.tag_numbers(tags.NOISE_PROFILE, page, first)
+    matrix = np.reshape(tags.tag_numbers(tags.COLOR_MATRIX, first) or np.zeros(9), (3, 3))
+    balance = np.reshape(tags.tag_numbers(tags.AS_SHOT_NEUTRAL, first) or np.zeros(3), 3)
+    point = tags.tag_numbers(tags.AS_SHOT_XY, first)
+    if point:  # in place of the color
+        x, y = point
+        balance = matrix @ [x / y, 1, (1 - x - y) / y]
     kept, lost = tags.kept_tags((first, page))
     return photo._replace(
         active=(top, left, bottom, right),
-        phase=phase,
+        phase="".join("RGB"[i] for i in bytes(page.tags.valueof(tags.CFA_PATTERN, b""))),
         black_level=np.tile(np.reshape(black, (rows, columns)), (2 // rows, 2 // columns)),
         black_deltas=tuple(deltas),
         white_level=white,
         bits=int(white).bit_length(),
-        white_balance=_as_shot(first, matrix),
-        color_matrix=np.reshape(matrix, (3, 3)) if len(matrix) == 9 else np.zeros((3, 3)),
-        orientation=int(tags.tag_value(first, tags.ORIENTATION, 1)),
+        white_balance=balance,
+        color_matrix=matrix,
         tags=kept,
         noise_profile=np.reshape(profile, (-1, 2)) if profile else None,
         notes=tuple(f"not kept in a copy: {name}" for name in lost),
     )
 
 
-def _as_shot(first, matrix):
-    """A DNG's white balance, given as a color or as a point (x, y)."""
-    point = tags.tag_numbers(first, tags.AS_SHOT_XY)
-    if len(point) == 2 and point[1] > 0 and len(matrix) == 9:
-        x, y = point
-        return np.reshape(matrix, (3, 3)) @ [x / y, 1, (1 - x - y) / y]
-    neutral = tags.tag_numbers(first, tags.AS_SHOT_NEUTRAL)
-    return np.array(neutral) if len(neutral) == 3 else None
-
-
 def _complete(photo):
-    """Check what was read, and stand in for what a file does not tell."""
+    """Check what was read, and stand in for colors that a file does not tell: zeros so far."""
     if photo.phase not in PHASES:
         raise ValueError(f"found the color pattern {photo.phase}, {EXPECTED}")
     top, left, bottom, right = photo.active
     height, width = photo.mosaic.shape
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(
-            f"found an active area {photo.active} outside of {height} x {width} pixels, {EXPECTED}"
-        )
-    if not 0 <= photo.black_level.max() < photo.white_level <= 65535:
-        raise ValueError(
-            f"found black levels up to {photo.black_level.max():g} and a white level of "
-            f"{photo.white_level:g}, {EXPECTED} whose black is below white"
-        )
+        found = f"an active area {photo.active} outside of {height} x {width} pixels"
+        raise ValueError(f"found {found}, {EXPECTED}")
+    black, white = photo.black_level.max(), photo.white_level
+    if not 0 <= black < white <= 65535:
+        found = f"black levels up to {black:g} and a white level of {white:g}"
+        raise ValueError(f"found {found}, {EXPECTED} whose black is below white")
     notes, balance, matrix = photo.notes, photo.white_balance, photo.color_matrix
-    if balance is None or not min(balance) > 0:
+    if not min(balance) > 0:
         balance = gray_world(photo)
         notes += ("no white balance in the file: taken from the picture, as if gray on average",)
     balance = balance / balance[1]

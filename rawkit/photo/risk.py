@@ -48,9 +48,8 @@ def choose_share(model, photo, rggb, noise, white):
     # regions of a map are gone in a crop: the noise here is that of the line
     plain, factors = noise._replace(factor=None), np.ones(len(crops))
     if noise.factor is not None:
-        near = factor_at(noise.factor, [n // 2 for n in rggb.shape])
-        near = np.repeat(np.repeat(near, 2, 0), 2, 1)
-        factors = sample_crops(near, CROPS, CROP).mean((1, 2))
+        pixels = unpack_bayer(np.stack([factor_at(noise.factor, rggb)] * 4))
+        factors = sample_crops(pixels, CROPS, CROP).mean((1, 2))
     parts = zip(crops, factors)
     sums = sum(_sums(model, crop, plain.scaled(factor), white) for crop, factor in parts)
     sums[:, 1:3] = sums[:, 1:3].mean(1, keepdims=True)

@@ -8,6 +8,7 @@ Adobe: "Digital Negative (DNG) Specification", version 1.7.1.0, 2023.
 import contextlib
 import logging
 
+import numpy as np
 import tifffile
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # of makers' own tags it understands few
@@ -51,21 +52,14 @@ def open_dng(file):
     return None
 
 
-def tag_value(page, code, default=None):
-    """The value of a tag, or a default."""
-    tag = page.tags.get(code)
-    return default if tag is None else tag.value
-
-
-def tag_numbers(page, code):
-    """A tag's numbers, fractions divided, as a list of floats; empty if there is no such tag."""
-    tag = page.tags.get(code)
-    if tag is None:
-        return []
-    flat = list(tag.value) if isinstance(tag.value, (tuple, list)) else [tag.value]
-    if len(flat) == 2 * tag.count:
-        return [a / b if b else 0.0 for a, b in zip(flat[::2], flat[1::2])]
-    return [float(x) for x in flat]
+def tag_numbers(code, *pages):
+    """A tag's numbers, fractions divided, as a list of floats; of the first page that has it."""
+    for tag in (page.tags[code] for page in pages if code in page.tags):
+        flat = np.ravel(tag.value).tolist()
+        if len(flat) == 2 * tag.count:
+            return [a / b if b else 0.0 for a, b in zip(flat[::2], flat[1::2])]
+        return [float(x) for x in flat]
+    return []
 
 
 def kept_tags(pages):
@@ -88,12 +82,8 @@ def kept_tags(pages):
             if code in LOST:
                 lost.append(LOST[code])
             elif code >= DNG_VERSION and code not in OWN | UNTRUE | STORAGE:
-                tags[code] = (int(tag.dtype), int(tag.count), _plain(tag.value))
+                # tifffile takes text beyond ASCII back as bytes
+                text = isinstance(tag.value, str)
+                value = tag.value.encode() + b"\0" if text else tag.value
+                tags[code] = (int(tag.dtype), int(tag.count), value)
     return tags, sorted(set(lost))
-
-
-def _plain(value):
-    """A value as tifffile takes it back: text beyond ASCII as bytes."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape") + b"\0"
-    return tuple(value) if isinstance(value, list) else value

@@ -133,7 +133,7 @@ def denoise_mosaic(model, rggb, noise, white=NOWHERE, progress=None):
     if noise.factor is None:
         level = _frame_level(sample_crops(rggb), noise.line)
     else:
-        factor = factor_at(noise.factor, [n // 2 for n in rggb.shape])
+        factor = factor_at(noise.factor, rggb)
         stable = gat(pack_bayer(rggb), *(x * factor for x in line))
         level = stable.mean((1, 2), keepdims=True, dtype=np.float64)
         del stable  # as large as the frame
@@ -142,10 +142,8 @@ def denoise_mosaic(model, rggb, noise, white=NOWHERE, progress=None):
     clean = np.empty_like(rggb)
     tiles = list(itertools.product(down, across))
     for number, ((top, height, rows), (left, width, cols)) in enumerate(tiles, start=1):
-        here = line
-        if factor is not None:
-            part = factor[rows[::2] // 2][:, cols[::2] // 2]
-            here = [x * part for x in line]
+        cells = np.ix_(rows[::2] // 2, cols[::2] // 2)
+        here = line if factor is None else [x * factor[cells] for x in line]
         pred = _predict_tile(model, rggb[rows][:, cols], here, level, white)
         if not np.isfinite(pred).all():
             raise ValueError("the network's answer holds NaN or infinity")
