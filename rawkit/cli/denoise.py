@@ -91,8 +91,8 @@ def _denoise_one(args, model, source, out, bar):
         bar.n = before + done / total
         bar.refresh()
 
-    options = args.strength, args.remove_hot_pixels, args.overwrite
-    photo = denoise_file(source, out, model, *options, progress=show)
+    options = {"strength": args.strength, "remove_hot_pixels": args.remove_hot_pixels}
+    photo = denoise_file(source, out, model, args.overwrite, progress=show, **options)
     for note in photo.notes:
         bar.write(f"rawkit denoise: {source}: {note}", sys.stderr)
     height, width = photo.mosaic.shape

@@ -13,6 +13,7 @@ from scipy.ndimage import median_filter, zoom
 from ..bayer import pack_bayer
 from ..noise import NoiseLine, estimate_blind
 from ..noise.bands import split_bands
+from ..noise.blind import LEAST_SIZE
 from .clipping import find_clip, flatten
 from .frame import FULL_SCALE, levels, to_rggb
 
@@ -199,7 +200,7 @@ def _own_line(rggb, plane, line, ratio):
     tall = crops.reshape(-1, crops.shape[-1])
     tall = tall[: len(tall) // 2 * 2, : tall.shape[1] // 2 * 2]
     middle = float(np.median(tall))
-    shape = estimate_blind(tall)
+    shape = estimate_blind(tall) if min(tall.shape) >= LEAST_SIZE else line
     if not np.isfinite(shape).all():
         shape = line
     level, own = (_variance(x, middle) for x in (line, shape))

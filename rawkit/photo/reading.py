@@ -20,6 +20,7 @@ _MAGIC = re.compile(
 # of raw files; what such a file holds is decided by its content
 ENDINGS = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".rw2", ".orf", ".pef", ".crw", ".kdc")
 EXPECTED = "expected a raw file with a Bayer mosaic"
+ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)  # TIFF's, by LibRaw's numbers: bits mirror and transpose
 
 
 def is_photo(path):
@@ -120,7 +121,7 @@ def _from_libraw(raw):
         bits=int(white).bit_length(),
         white_balance=np.array([1 / g if g > 0 else 0 for g in gains]),
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
-        orientation="50132467".index(str(sizes.flip)) or 8,  # LibRaw's number to TIFF's
+        orientation=ORIENTATIONS[sizes.flip & 7],
     )
 
 
@@ -133,6 +134,8 @@ def _with_tags(photo, first, page):
     black = tags.tag_numbers(tags.BLACK, page) or [0.0]
     if rows > 2 or columns > 2 or len(black) != rows * columns:
         raise ValueError(f"found {len(black)} black levels, {EXPECTED} with at most 2 x 2")
+    if page.tags.valueof(tags.CFA_LAYOUT, 1) != 1:
+        raise ValueError(f"found a color pattern of shifted rows or columns, {EXPECTED}")
     deltas = []
     for code, size in ((tags.BLACK_V, bottom - top), (tags.BLACK_H, right - left)):
         found = tags.tag_numbers(code, page)

@@ -84,6 +84,6 @@ def kept_tags(pages):
             elif code >= DNG_VERSION and code not in OWN | UNTRUE | STORAGE:
                 # tifffile takes text beyond ASCII back as bytes
                 text = isinstance(tag.value, str)
-                value = tag.value.encode() + b"\0" if text else tag.value
+                value = tag.value.encode("utf-8", "surrogateescape") + b"\0" if text else tag.value
                 tags[code] = (int(tag.dtype), int(tag.count), value)
     return tags, sorted(set(lost))
