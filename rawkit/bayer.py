@@ -1,8 +1,9 @@
-"""RGGB Bayer mosaics: packing into planes, flips that keep the pattern, the sRGB curve.
+"""RGGB Bayer mosaics: packing into planes, flips that keep the pattern; the tone curve.
 
 A `bayer` mosaic has red at (even row, even column), green on the two mixed
 positions and blue at (odd, odd).  `packed` means four half-size planes in the
-order R, Gr, Gb, B.
+order R, Gr, Gb, B.  `to_srgb` is the one tone curve of all pictures, whether of patches
+(`rawkit.view.rendering`) or of photographs (`rawkit.photo.developing`).
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""The page one opens first: the answer before and after, its card, links to the rest."""
+"""The report's first page: the answer before and after, its card, links to the rest."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Run the notebooks in order, without a browser, and keep what they show as HTML."""
+"""The command `notebooks`: run them in order, and keep what they show as HTML pages."""
 
 import asyncio
 import copy

@@ -1,4 +1,4 @@
-"""From a file of noisy patches to `result.bin`, and whether that is a valid answer."""
+"""From a file of noisy patches to `result.bin` by `rawkit.nn`, and whether it is a valid answer."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """Convolutions that are fast on a CPU, through oneDNN, and MegEngine's own on a GPU.
 
 `layers` holds the layers, `fusion` combines them into one step, `backend` chooses between the two
-libraries, `device` starts MegEngine.
-Below: `graph` records, `plan` and `primitives` prepare, `workspace` runs, `library` binds oneDNN.
+libraries, `device` starts MegEngine, `threads` counts cores.
+Below, for a new kind of layer in this order: `graph` records, `plan` and `primitives` prepare, `workspace` runs, `library` binds oneDNN.
 """
 
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it

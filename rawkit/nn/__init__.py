@@ -1,8 +1,8 @@
 """Networks, on MegEngine: their layers and weights, prediction and scores.
 
-`networks` holds those that come with the suite, `stabilized` the frame that they
-share, `prediction` the way from patches to patches, `weights` their files (`tensor_files` reads
-and writes them), `evaluation` the way to a score.
+`networks` holds those that come with the suite, `stabilized` the base class of those that measure
+their noise, `prediction` denoises patches, `weights` loads and saves (in files of `tensor_files`),
+`evaluation` scores, `machine` describes what computes.
 """
 
 from ..conv.device import on_gpu  # isort: split  # MegEngine starts here, before the rest needs it

@@ -1,7 +1,4 @@
-"""Which pairs score a network, and a table of scores.
-
-The formula itself is in `rawkit.score`.
-"""
+"""Which pairs score a network, and tables of scores.  Metrics are in `rawkit.score`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prediction: from noisy patches in DN to denoised patches in DN."""
+"""Denoising patches in memory; files: `rawkit.cli.submission`, photographs: `rawkit.photo`."""
 
 import megengine
 import numpy as np

@@ -1,7 +1,7 @@
-"""The frame of networks that work where noise is uniform: estimate, transform, and back.
+"""The base class of networks that work where noise is uniform: estimate, transform, and back.
 
-Its rules for patches are here: hot pixels, borders of one value, and what clips with all its
-neighbors are left alone.  Those for photographs are in `rawkit.photo`.
+The rules for single pixels of patches are here: hot ones, borders of one value, and what clips
+with all its neighbors are left alone.  Photographs: `rawkit.photo.defects` and `clipping`.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Named arrays and a description in one safetensors file, written whole or not at all."""
+"""Safetensors files of named arrays and a description, for weights and checkpoints alike."""
 
 import hashlib
 import json

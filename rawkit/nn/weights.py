@@ -1,4 +1,4 @@
-"""Weights of networks: loading, saving and finding their files."""
+"""Weights of networks: loading, saving and finding; the place of an exporter, too."""
 
 import runpy
 from pathlib import Path

@@ -1,7 +1,5 @@
 """High and low bands of frequencies, block by block: what the blind estimate looks at.
 
-White noise has the same variance in every band; texture has less the higher the band.
-
 References
 ----------
 Immerkaer: "Fast noise variance estimation", Computer Vision and Image

@@ -1,4 +1,7 @@
-"""The variance line of a sensor, var = shot_noise * mean + intercept, fitted to data."""
+"""The variance line of a sensor, var = shot_noise * mean + intercept, and its fit to data.
+
+The intercept is the variance at 0 DN: read_noise_var - shot_noise * black_level.
+"""
 
 from collections import namedtuple
 

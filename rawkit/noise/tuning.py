@@ -1,4 +1,4 @@
-"""The constants of the blind estimate, in one table.
+"""The constants of the blind estimate (`blind`), in one table.
 
 `tests/benchmarks/tune_blind.py` chose and checks them, on scenes of the split "train":
 `correction` fits the last line of the table, `constants` tries half to twice of each other

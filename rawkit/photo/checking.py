@@ -1,7 +1,7 @@
-"""The law that every denoised frame must keep: no local mean moves, no greens part.
+"""The check of every denoised frame: no local mean may move, nor the two greens part.
 
-It asks nothing of how the frame was denoised, so it also finds what nobody thought of: a color
-cast, a maze of rows where one green was multiplied, smeared highlights, lifted shadows.
+It does not ask how the frame was denoised, so it also finds what nobody thought of: a color
+cast, rows in turn too dark and too bright, smeared highlights, lifted shadows.
 """
 
 import numpy as np

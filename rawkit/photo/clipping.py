@@ -1,7 +1,8 @@
 """Where a frame clips: found in its pixels, as files are often wrong about it.
 
 Makers and raw converters differ about white levels by up to a quarter; channels clip each at
-their own, and in some sensors each pixel does: a pile of pixels some codes wide.
+their own, and in some sensors each pixel does.  What clips is found as a pile: far more pixels
+at one code, or within some codes, than just below.
 """
 
 from collections import namedtuple

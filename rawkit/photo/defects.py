@@ -1,4 +1,4 @@
-"""Pixels that are no photograph: hot, dead and stuck ones, alone, in pairs, in columns.
+"""Defective pixels of a photograph: hot, dead and stuck ones, alone, in pairs, in columns.
 
 A network smears them over their neighborhood, and a converter that is told to repair a marked
 pixel no longer finds it.  So they are set aside, and written back as they were.

@@ -1,4 +1,4 @@
-"""Saying in words what was found in a raw file."""
+"""What `rawkit info` says of a raw file: camera, levels, noise, in lines of text."""
 
 import numpy as np
 

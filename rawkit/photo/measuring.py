@@ -1,8 +1,8 @@
 """The noise of a whole frame: one line for all its tiles, and where it differs from that.
 
-A line is fitted to the frame as a whole.  Then the noise of many small blocks is held against
+A line is fitted to the frame as a whole.  Then the noise of many small blocks is compared with
 it, color by color and region by region.  Red and blue get a line of their own, and regions a
-factor, where the differences stand out of their own uncertainty; the two greens never differ.
+factor, where the difference is clearly larger than its error; the two greens never differ.
 """
 
 from collections import namedtuple

@@ -1,7 +1,7 @@
-"""What a raw file says of a shot - exposure, lens, date, place, words - and its way into a copy.
+"""Metadata about the shot - exposure, lens, date, place, words - read, and written into a copy.
 
-Exiv2 reads and writes it: Exif, the makers' own notes, XMP and IPTC.  What a raw converter
-needs to develop the pixels is not here but in `rawkit.photo.tags`.
+Exiv2 reads and writes it: Exif, the makers' own notes, XMP and IPTC.  The tags that a raw
+converter needs to develop the pixels are in `rawkit.photo.tags`.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""Reading raw files: the pixels by LibRaw, the rest of a DNG by its own tags."""
+"""Reading raw files: the pixels by LibRaw, the levels and colors of a DNG by its own tags."""
 
 import re
 from pathlib import Path

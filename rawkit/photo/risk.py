@@ -1,8 +1,8 @@
-"""How much of what a network takes away is noise: asked of the frame itself, without its truth.
+"""Stein's risk estimate: how much of what a network takes away is noise, without the truth.
 
 Stein's estimate of the risk of  y + a (f(y) - y)  is  a^2 A - 2 a k (1 - D) + const, in units of
 the noise's variance, with A the mean square of what is taken away, D the mean derivative of f
-and k the noise's true variance over the one that is believed in; it is least at a = k (1 - D) / A.
+and k the noise's true variance over the assumed one; it is least at a = k (1 - D) / A.
 Where a network takes fine texture for noise, A is large and the share a falls.
 
 References

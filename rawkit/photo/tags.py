@@ -1,4 +1,4 @@
-"""The tags of TIFF and DNG that matter here, and which of them a copy keeps.
+"""The tags of DNG that a raw converter needs to develop the pixels, and which a copy keeps.
 
 References
 ----------

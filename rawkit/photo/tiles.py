@@ -1,4 +1,4 @@
-"""A network over a whole frame: overlapping tiles that know the same, so no seam exists."""
+"""A network over a whole frame: overlapping tiles that share noise and level, so no seam exists."""
 
 import functools
 import itertools

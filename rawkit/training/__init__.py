@@ -1,8 +1,8 @@
 """Training: batches, the loop with its checkpoints, and the suite's own run.
 
 `loop` trains, on what `batches` gives, for a loss of `losses`, with `optimizer`'s Adam;
-`checkpoint` keeps its state, `fingerprint` distinguishes one run from another, and `stopping`
-ends it in order.  `release` is the run that made the suite's weights.
+`checkpoint` keeps its state, `fingerprint` tells one run from another, and `stopping` lets a step
+end first.  `release` is the training that made the suite's weights.
 """
 
 from .. import nn  # isort: split  # starts MegEngine, before the rest asks for it

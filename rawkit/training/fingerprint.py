@@ -1,6 +1,6 @@
 """What a run's result depends on: its settings, the contents of its data, its code.
 
-Two runs of equal identity give the same weights on one machine.  In doubt two runs count as
+Two runs of equal fingerprints give the same weights on one machine.  In doubt two runs count as
 different: one training too many is better than an old result in place of a new one.
 """
 

@@ -1,4 +1,4 @@
-"""The run that makes the weights that come with the suite, from nothing.
+"""The training that makes the suite's own weights, from nothing.
 
 Data: synthetic scenes and sensors alone (`rawkit.synth`, split "train"), so that
 anyone can repeat it.

@@ -1,4 +1,4 @@
-"""Stopping a run in order: a signal waits until a step is whole."""
+"""Stopping a run cleanly: a signal waits until the step is done."""
 
 import contextlib
 import signal

@@ -1,4 +1,9 @@
-"""Looking at raw: rendering, static figures, the compare slider, the explorer."""
+"""Looking at patches and photographs.
+
+`rendering` makes pictures of mosaics; `figures` holds the style and colors of plots, `comparison`
+puts pictures side by side; `slider` is the compare slider, around which `explorer` (patches) and
+`strength` (a photograph, with its noise mixed back) are widgets.
+"""
 
 from .comparison import plot_comparison, show_pictures
 from .explorer import explore

@@ -1,4 +1,4 @@
-"""Pictures side by side, each pixel as a whole number of the screen's: nothing is resampled."""
+"""Pictures side by side, enlarged by whole factors, so that nothing is resampled."""
 
 from matplotlib.patches import Rectangle
 

@@ -1,10 +1,11 @@
-"""From a RAW mosaic to a picture for the eye, the same way for every image compared.
+"""Rendering patches: from a mosaic to a picture, the same way for every image compared.
 
 The steps: subtract the black level, apply the exposure, multiply by the white
-balance, demosaic bilinearly, bend by a tone curve, round to 8 bits.  No
+balance, demosaic bilinearly, apply the tone curve (`rawkit.bayer.to_srgb`).  No
 sharpening, no color matrix, no local contrast: what differs between two
-pictures differs in the data.  Bilinear demosaicing is the plainest method there
+pictures differs in the data.  Bilinear demosaicing is the simplest method there
 is; it leaves color fringes at sharp edges, in all images alike.
+Photographs, which know their camera's colors, are developed by `rawkit.photo.developing`.
 
 References
 ----------

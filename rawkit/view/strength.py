@@ -1,4 +1,4 @@
-"""A photograph before and after, with as much of its noise mixed back as one likes."""
+"""The strength slider: a photograph before and after, with some of its noise mixed back."""
 
 from pathlib import Path
 
