@@ -2,7 +2,8 @@
 
 `layers` holds the layers, `fusion` combines them into one step, `backend` chooses between the two
 libraries, `device` starts MegEngine, `threads` counts cores.
-Below, for a new kind of layer in this order: `graph` records, `plan` and `primitives` prepare, `workspace` runs, `library` binds oneDNN.
+Below, in the order of a new kind of layer: `graph` records, `plan` and `primitives` prepare,
+`workspace` runs, `library` binds oneDNN.
 """
 
 from . import device  # isort: split  # MegEngine starts here, before the rest asks for it
