@@ -108,15 +108,9 @@ class BlindUNet(Stabilized):
     def residual(self, stable, clipped):
         count = stable.shape[0]
         twice = (count + 1) // 2 if self.training else count
-        turned = _turn(stable[:twice]), _turn(clipped[:twice])
-        if self.training:  # both at once is faster, but holds twice the memory
-            both = (F.concat(pair) for pair in zip((stable, clipped), turned))
-            both = self.quick_residual(*both)
-            first, second = both[:count], both[count:]
-        else:
-            first, second = self.quick_residual(stable, clipped), self.quick_residual(*turned)
-        mean = _mean_of_looks(first[:twice], second)
-        return mean if twice == count else F.concat([mean, first[twice:]])
+        looks = self.quick_residual(*(F.concat([x, _turn(x[:twice])]) for x in (stable, clipped)))
+        mean = _mean_of_looks(looks[:twice], looks[count:])
+        return mean if twice == count else F.concat([mean, looks[twice:count]])
 
     def quick_residual(self, stable, clipped):
         level = stable.mean(axis=(2, 3), keepdims=True)

@@ -71,7 +71,7 @@ def to_uint16(pred, truncate=False):
 
 
 def denoise_batches(
-    model, patches, batch_size=16, self_ensemble=False, truncate=False, progress=False
+    model, patches, batch_size=4, self_ensemble=False, truncate=False, progress=False
 ):
     """Denoise patches batch by batch, for streams larger than memory.
 
@@ -81,7 +81,8 @@ def denoise_batches(
     patches : array, shape (N, H, W), uint16, DN
         A memory map is read one batch at a time.
     batch_size : int
-        How many go through the network at once; by 1 DN it may change the answer.
+        How many go through the network at once: more no longer fit a processor's cache.  By 1 DN
+        it may change the answer.
     self_ensemble : bool
         Average over eight views: a little better, eight times slower.
     truncate : bool

@@ -75,7 +75,7 @@ class Stabilized(M.Module):
         aside, calm = _set_aside(packed, *line)
         stable = gat(calm, *line, xp=F)
         clipped = _saturated(packed)
-        blown = F.minimum(clipped, -_largest_around(-clipped))  # with all neighbors: no chance
+        blown = -F.max_pool2d(-clipped, 3, 1, 1)  # with all neighbors: no chance
         stays = F.maximum(F.maximum(aside, blown), 1 - known)
         noise = self.residual(stable, clipped)
         clean = inverse_gat(stable - noise, *line, xp=F)
@@ -111,13 +111,13 @@ def _set_aside(packed, slope, intercept):
     calm : tensor
         `packed`, with the largest neighbor in place of a hot pixel.
     """
-    largest, least = _largest_around(packed), -_largest_around(-packed)
+    largest = _largest_around(packed)
     # the pixel's own noise: with few photons, one more than the neighbors have is no defect
     variance = F.maximum(slope * packed + intercept, 1.0)
     excess = F.maximum(packed - largest, 0.0)
     hot = (excess * excess > HOT**2 * variance).astype("float32")
     # all planes: of one plane nine zeros in a dark sky may be chance
-    span = F.maximum(largest, packed) - F.minimum(least, packed)
+    span = F.max_pool2d(packed, 3, 1, 1) + F.max_pool2d(-packed, 3, 1, 1)
     border = (F.max(span, axis=1, keepdims=True) == 0).astype("float32")
     return F.maximum(hot, border), packed - hot * excess
 
