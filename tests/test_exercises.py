@@ -173,7 +173,7 @@ QUICK = {
 def reaches(score, tolerance, answer="pred"):
     """The check that an answer to the test input has about that score."""
     return f"""
-score = score_of_errors(normalized_l1({answer}, gt))
+score = 5 * np.log10(100 / normalized_l1({answer}, gt).mean())
 assert abs(score - {score}) < {tolerance}, score
 """
 
