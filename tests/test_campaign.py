@@ -59,7 +59,8 @@ def quick_scenes(monkeypatch):
         noisy, gt = np.full((2, 256, 256), 10 * seed + index, np.uint16)
         return noisy, gt, dict.fromkeys(datasets.CSV_FIELDS, index)
 
-    monkeypatch.setattr(release, "_make_scenes", lambda n: np.ones((n, 256, 256), "<f4"))
+    ones = np.ones((256, 256), "<f4")
+    monkeypatch.setattr(release, "clean_patches", lambda n, seed, preset: np.stack([ones] * n))
     monkeypatch.setattr(datasets, "pair_task", pair)
 
 
