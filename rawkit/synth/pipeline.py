@@ -91,5 +91,5 @@ def expose(mosaic, sensor, rng):
     # ADC: gain, black level, banding, codes, clips
     banding = draw_banding(mosaic.shape, sensor, rng)
     for (part, plain), electrons in zip(parts, shots):
-        noisy[part] = convert(electrons, plain, None if banding is None else banding[part])
+        noisy[part] = convert(electrons, plain, banding[part])
     return noisy, gt
