@@ -86,10 +86,8 @@ def find_photographs(split, recipe, folder=None):
     photographs = usable_photographs(photo_files(split, folder), PATCH_SIZE)
     if not photographs:
         place = folder or "the bundled photographs"
-        raise ValueError(
-            f"{place}: found no usable photograph of the split {split!r}, to which a checksum "
-            "sends one of ten (train: eight): add some, or choose another train split or test split"
-        )
+        why = "a checksum sends one of ten there (train: eight): add some, or choose another split"
+        raise ValueError(f"{place}: found no usable photograph of the split {split!r}; {why}")
     return photographs
 
 

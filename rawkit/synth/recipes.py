@@ -8,6 +8,8 @@ of MegCup 2022 published of its 8192 training pairs, and its genuine test patche
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Recipe(NamedTuple):
     """What a synthetic world looks like.
@@ -22,7 +24,7 @@ class Recipe(NamedTuple):
         Standard deviation of the optics' blur, log-uniform.
     brightness : (median, log-deviation)
         Mean of a clean mosaic over the white level, log-normal.
-    kinds : three shares
+    kinds : three shares, adding up to 1
         Of sensors: "12-bit", with black removed and little read noise; "10-bit", with
         black kept near 4096 DN, 160-315 DN of read noise and unequal greens; "any".
     shot_noise : (low, high), DN
@@ -72,6 +74,11 @@ SOFT = SHARP._replace(
 )
 # "mixed" is near the competition's statistics, its two kinds of sensor and far beyond
 PRESETS = {"mixed": MIXED, "sharp": SHARP, "soft": SOFT}
+
+
+def log_uniform(rng, low, high):
+    """Draw a number whose logarithm is uniform: as often from 1 to 2 as from 10 to 20."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def get_recipe(preset):
