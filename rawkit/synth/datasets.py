@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..places import GT_OF, NAMES, TEST_INPUT, TRAIN_INPUT, atomic_file, run_lock
+from ..places import GT_OF, NAMES, TEST_INPUT, TRAIN_INPUT, atomic_file, check_output, run_lock
 from .patches import TRUTH_FIELDS, check_count, find_photographs, make_pair, mapper
 from .recipes import get_recipe
 
@@ -121,10 +121,8 @@ def write_dataset(
         if (folder / COMPLETE).is_dir() or (folder / MOVING).is_dir():
             _replace_dataset(folder)
             print(f"{folder}: put the set in place that an earlier run made", file=sys.stderr)
-        there = [name for name in FILES if (folder / name).exists()]
-        if there and not overwrite:
-            found = folder / there[0]
-            raise FileExistsError(f"{found}: found a file, expected none (overwrite replaces it)")
+        for name in FILES:
+            check_output(folder / name, overwrite=overwrite)
         draft = folder / DRAFT
         shutil.rmtree(str(draft), ignore_errors=True)  # of a run that was killed
         try:

@@ -155,8 +155,7 @@ def procedural_scene(rng, size):
     clouds = [fractal_noise(rng, size, slope) for slope in rng.uniform(0.4, 1.8, 2)]
     ramp = np.linspace(-1, 1, size, dtype=np.float32)
     light = 1 + rng.uniform(-0.4, 0.4) * ramp[:, None] + rng.uniform(-0.4, 0.4) * ramp
-    canvas = np.empty((size, size, 3), np.float32)
-    canvas[:] = random_color(rng)
+    canvas = np.full((size, size, 3), random_color(rng))
     largest, smallest = size * rng.uniform(0.15, 0.9), rng.uniform(2, 12)
     number = int(log_uniform(rng, 6, 160))
     # radii with density r**-power; 3 looks alike at every scale, less means larger things
@@ -169,5 +168,4 @@ def procedural_scene(rng, size):
         _leaf(rng, canvas, radius, clouds)
     if rng.random() < 0.35:
         canvas += _print_mask(rng, size) * (random_color(rng) - canvas)
-    canvas *= light[..., None]
-    return canvas
+    return canvas * light[..., None]
