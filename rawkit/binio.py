@@ -73,24 +73,16 @@ def write_patches(path, patches):
     chunks = [patches] if isinstance(patches, np.ndarray) else patches
     with atomic_file(path) as file:
         count = 0
-        for chunk in chunks:
-            _check_patches(path, chunk)
+        for chunk in map(np.asarray, chunks):
+            kind, side = chunk.dtype.newbyteorder("="), chunk.shape[1:]
+            if kind != np.uint16 or side != (PATCH_SIZE, PATCH_SIZE):
+                found = f"{chunk.dtype} {chunk.shape}"
+                raise ValueError(f"{path}: found {found}, expected uint16 (N, 256, 256)")
             file.write(np.ascontiguousarray(chunk, "<u2").data)
             count += len(chunk)
         if count == 0:
             raise ValueError(f"{path}: found no patches to write, expected at least one")
     return path
-
-
-def _check_patches(path, patches):
-    if (
-        not isinstance(patches, np.ndarray)
-        or patches.dtype.newbyteorder("=") != np.uint16
-        or patches.ndim != 3
-        or patches.shape[1:] != (PATCH_SIZE, PATCH_SIZE)
-    ):
-        kind = getattr(patches, "dtype", type(patches).__name__)
-        raise ValueError(f"{path}: found {kind} {np.shape(patches)}, expected uint16 (N, 256, 256)")
 
 
 def open_alike(path, other):

@@ -17,15 +17,9 @@ NAMES = (TRAIN_INPUT, TRAIN_GT, TEST_INPUT, TEST_GT)
 
 ROOT = Path(__file__).resolve().parents[1]  # the checkout
 MEGSTUDIO = Path("/home/megstudio")
-RUNS = ("quick", "full")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a quota, a limit on files
 
 Dataset = namedtuple("Dataset", "folder reason")
-
-
-def _from_root(variable):
-    """A folder named by the user; a relative one counts from the checkout."""
-    return ROOT / os.path.expanduser(os.environ[variable])
 
 
 def find_dataset():
@@ -45,7 +39,7 @@ def find_dataset():
     """
     chosen, hosted = os.environ.get("RAWKIT_DATA"), MEGSTUDIO / "dataset" / "burst_raw"
     if chosen:
-        folder, reason = _from_root("RAWKIT_DATA"), "RAWKIT_DATA is set"
+        folder, reason = ROOT / os.path.expanduser(chosen), "RAWKIT_DATA is set"
     elif hosted.is_dir():
         folder, reason = hosted, "MegStudio's dataset folder exists"
     else:
@@ -69,7 +63,7 @@ def outputs_folder():
     """
     chosen, hosted = os.environ.get("RAWKIT_OUTPUTS"), MEGSTUDIO / "workspace"
     if chosen:
-        return _from_root("RAWKIT_OUTPUTS")
+        return ROOT / os.path.expanduser(chosen)
     return hosted if hosted.is_dir() else ROOT / "outputs"
 
 
@@ -82,8 +76,8 @@ def is_full_run():
         If it is set to anything but "quick" or "full".
     """
     wish = os.environ.get("RAWKIT_RUN") or "quick"
-    if wish not in RUNS:
-        raise ValueError(f"RAWKIT_RUN: found {wish!r}, expected {' or '.join(RUNS)}")
+    if wish not in ("quick", "full"):
+        raise ValueError(f"RAWKIT_RUN: found {wish!r}, expected quick or full")
     return wish == "full"
 
 

@@ -54,13 +54,13 @@ WRITERS = {  # each writes a version of something at a place
 def quick_scenes(monkeypatch):
     """What is written does not matter here, only whether it is whole."""
 
-    def pair(task):
-        _, seed, index, *_ = task
+    def pair(split, seed, photographs, recipe, index):
         noisy, gt = np.full((2, 256, 256), 10 * seed + index, np.uint16)
-        return noisy, gt, dict.fromkeys(datasets.CSV_FIELDS, index)
+        return noisy, gt, dict.fromkeys(datasets.TRUTH_FIELDS, index)
 
-    monkeypatch.setattr(release, "_make_scenes", lambda n: np.ones((n, 256, 256), "<f4"))
-    monkeypatch.setattr(datasets, "pair_task", pair)
+    ones = np.ones((256, 256), "<f4")
+    monkeypatch.setattr(release, "clean_patches", lambda n, seed, preset: np.stack([ones] * n))
+    monkeypatch.setattr(datasets, "make_pair", pair)
 
 
 def contents(path):

@@ -64,14 +64,10 @@ def check(args):
 
 def synth(args):
     """Write a synthetic dataset."""
-    from tqdm import tqdm
-
     from ..synth import write_dataset
 
     options = {name: value for name, value in vars(args).items() if name != "command"}
-    with tqdm(total=args.train + args.test, unit="patch", delay=0.5) as bar:
-        paths = write_dataset(progress=lambda done, total: bar.update(), **options)
-    print(*paths, sep="\n")
+    print(*write_dataset(progress=True, **options), sep="\n")
 
 
 def train(args):

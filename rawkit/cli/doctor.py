@@ -54,9 +54,8 @@ def check_package(wanted):
 def check_networks():
     """Whether MegEngine starts, on what device, and whether oneDNN loads."""
     # in a process of its own: a library may end the process, not only raise
-    command = [sys.executable, "-c", START]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": str(places.ROOT)}
-    ended = subprocess.run(command, universal_newlines=True, **pipes)
+    command, folder = [sys.executable, "-c", START], str(places.ROOT)
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or [f"ended by signal {-ended.returncode}"]
         raise ImportError(said[-1])

@@ -8,6 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import ClearOutputPreprocessor
+from tqdm import tqdm
+
 from ..places import ROOT, outputs_folder, show_path, write_whole
 from .index import write_index
 from .main import describe
@@ -50,8 +58,6 @@ def run_notebooks(names=None, save=False, language=""):
     ValueError
         If a file is no notebook, or a cell fails; then its page shows where.
     """
-    import nbformat
-
     report, paths, pages = outputs_folder() / "report", find_notebooks(names, language), []
     ending = f".{language}.html" if language else ".html"
     for number, path in enumerate(paths, start=1):
@@ -107,18 +113,12 @@ def execute(notebook, title, folder=None):
     str or None
         The last line of the error that stopped it.
     """
-    from jupyter_client.kernelspec import KernelSpecManager
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
-    from tqdm import tqdm
-
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in code:  # what an earlier run left behind is not this run's
-        cell.outputs, cell.execution_count = [], None
-        cell.metadata.pop("execution", None)
+    # what an earlier run left behind is not this run's
+    ClearOutputPreprocessor(remove_metadata_fields={"execution"}).preprocess(notebook, {})
+    count = sum(cell.cell_type == "code" for cell in notebook.cells)
     # a folder for what Jupyter would read from the user's home, or write there
     with tempfile.TemporaryDirectory() as private, tqdm(
-        total=len(code), desc=title, unit="cell", leave=False
+        total=count, desc=title, unit="cell", leave=False
     ) as bar:
         client = NotebookClient(
             notebook,
@@ -160,9 +160,6 @@ def _run(client, environment):
 
 
 def _to_html(notebook, ending=".html"):
-    import nbformat
-    from nbconvert import HTMLExporter
-
     page = copy.deepcopy(notebook)
     page.cells = [nbformat.v4.new_markdown_cell(TOP)] + page.cells
     for cell in page.cells:

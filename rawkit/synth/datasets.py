@@ -4,10 +4,13 @@ import contextlib
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
-from ..places import NAMES, TEST_GT, TEST_INPUT, TRAIN_GT, TRAIN_INPUT, atomic_file, run_lock
-from .patches import TRUTH_FIELDS, check_count, find_photographs, mapper, pair_task
+from tqdm import tqdm
+
+from ..places import GT_OF, NAMES, TEST_INPUT, TRAIN_INPUT, atomic_file, check_output, run_lock
+from .patches import TRUTH_FIELDS, check_count, find_photographs, make_pair, mapper
 from .recipes import get_recipe
 
 CSV_NAME = "true_parameters.csv"
@@ -43,11 +46,10 @@ def read_parameters(folder, name):
     if not path.is_file():
         return None
     try:
-        table = pandas.read_csv(str(path))[CSV_FIELDS]
-        numbers = [field for field in CSV_FIELDS if field not in ("file", "source")]
-        table = table.astype(dict.fromkeys(numbers, float))
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        reason = (str(error).splitlines() or ["unreadable"])[0]
+        kinds = {**dict.fromkeys(CSV_FIELDS, float), "file": str, "source": str}
+        table = pandas.read_csv(str(path), usecols=CSV_FIELDS, dtype=kinds)
+    except (ValueError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: found no such table ({reason})") from None
     table = table[table["file"] == name].reset_index(drop=True)
     return table if len(table) else None
@@ -64,7 +66,7 @@ def write_dataset(
     photos=None,
     train_split="train",
     test_split="test",
-    progress=None,
+    progress=False,
 ):
     """Write a dataset with the competition's file names and a CSV of true parameters.
 
@@ -88,7 +90,8 @@ def write_dataset(
         A folder of photographs instead of the bundled ones.
     train_split, test_split : str
         Whose sources the files are made from.
-    progress : callable (done, total), optional
+    progress : bool
+        Show a progress bar on stderr.
 
     Returns
     -------
@@ -109,23 +112,22 @@ def write_dataset(
         check_count(name, value, 0)
     if train + test == 0:
         raise ValueError("found train 0 and test 0, expected at least one patch")
-    jobs = [(TRAIN_INPUT, TRAIN_GT, train_split, train, 0)]
+    training = TRAIN_INPUT, train_split, range(train)
     # test indices follow the training ones: with one split no scene comes twice
-    jobs.append((TEST_INPUT, TEST_GT, test_split, test, train))
-    jobs = [job for job in jobs if job[3]]
-    photographs = {job[2]: find_photographs(job[2], recipe, photos) for job in jobs}
+    testing = TEST_INPUT, test_split, range(train, train + test)
+    jobs = [job for job in (training, testing) if job[2]]
+    photographs = {split: find_photographs(split, recipe, photos) for _, split, _ in jobs}
     with run_lock(folder / "dataset"):
         if (folder / COMPLETE).is_dir() or (folder / MOVING).is_dir():
             _replace_dataset(folder)
             print(f"{folder}: put the set in place that an earlier run made", file=sys.stderr)
-        there = [name for name in FILES if (folder / name).exists()]
-        if there and not overwrite:
-            found = folder / there[0]
-            raise FileExistsError(f"{found}: found a file, expected none (overwrite replaces it)")
+        for name in FILES:
+            check_output(folder / name, overwrite=overwrite)
         draft = folder / DRAFT
         shutil.rmtree(str(draft), ignore_errors=True)  # of a run that was killed
         try:
-            _write_files(draft, jobs, seed, photographs, recipe, workers, progress)
+            with tqdm(total=train + test, unit="patch", delay=0.5, disable=not progress) as bar:
+                _write_files(draft, jobs, seed, photographs, recipe, workers, bar)
             os.rename(str(draft), str(folder / COMPLETE))
         finally:
             shutil.rmtree(str(draft), ignore_errors=True)
@@ -133,21 +135,21 @@ def write_dataset(
     return [folder / name for name in FILES if (folder / name).exists()]
 
 
-def _write_files(folder, jobs, seed, photographs, recipe, workers, progress):
+def _write_files(folder, jobs, seed, photographs, recipe, workers, bar):
     """Make the files of a dataset in a folder of their own."""
-    rows, total = [], sum(count for _, _, _, count, _ in jobs)
+    table = [CSV_FIELDS]
     with contextlib.ExitStack() as stack, mapper(workers) as run:
-        for input_name, gt_name, split, count, first in jobs:
-            inputs = stack.enter_context(atomic_file(folder / input_name))
-            truths = stack.enter_context(atomic_file(folder / gt_name))
-            tasks = ((split, seed, first + i, photographs[split], recipe) for i in range(count))
-            for noisy, gt, truth in run(pair_task, tasks):
+        for name, split, indices in jobs:
+            make = partial(make_pair, split, seed, photographs[split], recipe)
+            inputs = stack.enter_context(atomic_file(folder / name))
+            truths = stack.enter_context(atomic_file(folder / GT_OF[name]))
+            for noisy, gt, truth in run(make, indices):
                 inputs.write(noisy.astype("<u2").tobytes())
                 truths.write(gt.astype("<u2").tobytes())
-                rows.append(dict(truth, file=input_name))
-                if progress is not None:
-                    progress(len(rows), total)
-        stack.enter_context(atomic_file(folder / CSV_NAME)).write(_csv(rows).encode())
+                table.append([name, *truth.values()])
+                bar.update()
+        text = "".join(",".join(map(str, line)) + "\n" for line in table)
+        stack.enter_context(atomic_file(folder / CSV_NAME)).write(text.encode())
 
 
 def _replace_dataset(folder):
@@ -164,8 +166,3 @@ def _replace_dataset(folder):
     for path in moving.iterdir():
         os.replace(str(path), str(folder / path.name))
     moving.rmdir()
-
-
-def _csv(rows):
-    lines = [CSV_FIELDS] + [[row[field] for field in CSV_FIELDS] for row in rows]
-    return "".join(",".join(map(str, line)) + "\n" for line in lines)

@@ -63,12 +63,6 @@ def _poisson_table():
     return nodes, n, np.exp(log_p).astype(np.float32)
 
 
-def _ladder(sensor):
-    """Slope, black, white, deviation in the dark (banding included), step; floats, DN."""
-    sigma = (sensor.read_noise**2 + banding_variance(sensor)) ** 0.5
-    return sensor.shot_noise, sensor.black_level, sensor.white_level, sigma, code_step(sensor)
-
-
 def _clip_limits(slope, black, white, sigma):
     """Electrons below and above which the clips at 0 and white move the mean.
 
@@ -111,34 +105,29 @@ def expected_frame(scene, sensor):
     -------
     ndarray, shape (H, W), float32, DN, not rounded
     """
-    slope, black, white, sigma, step = _ladder(sensor)
+    slope, black, white = sensor.shot_noise, sensor.black_level, sensor.white_level
+    sigma = (sensor.read_noise**2 + banding_variance(sensor)) ** 0.5  # in the dark
+    step = code_step(sensor)
     electrons = collect_electrons(scene, sensor)
-    frame = electrons * np.float32(slope)
-    frame += np.float32(black)
+    frame = electrons * np.float32(slope) + np.float32(black)
 
     dark, bright = _clip_limits(slope, black, white, sigma)
     coarse = ((0.75 * step) ** 2 - sigma**2) / slope**2  # electrons; codes dithered beyond
     limit = TABLE_ELECTRONS if bright < TABLE_ELECTRONS else max(dark, coarse)
     limit = min(limit, TABLE_ELECTRONS)
-    darkest, brightest = electrons.min(), electrons.max()
-    if darkest < limit:
+    if electrons.min() < limit:
         shift = _table_shift(limit, slope, black, white, sigma, step)
-        place = np.sqrt(np.minimum(electrons, np.float32(limit)))
-        place *= np.float32(TABLE_DENSITY)
-        left = place.astype(np.intp)
-        place -= left
-        correction = np.take(np.diff(shift), left)
-        correction *= place
-        correction += np.take(shift, left)
-        correction *= electrons < limit
-        frame += correction
-    if brightest > bright or darkest < dark and dark > limit:
-        near = (electrons >= limit) & ((electrons < dark) | (electrons > bright))
-        if near.any():
-            mean = np.minimum(frame[near].astype(np.float64), 4 * white)
-            deviation = np.sqrt(slope * (mean - black) + sigma**2)
-            skewness = slope**2 * (mean - black) / deviation**3
-            frame[near] = mean + _clip_shift(mean, deviation, skewness, step, white)
+        place = np.sqrt(np.minimum(electrons, np.float32(limit))) * np.float32(TABLE_DENSITY)
+        fraction, node = np.modf(place)
+        node = node.astype(np.intp)
+        correction = np.take(np.diff(shift), node) * fraction + np.take(shift, node)
+        frame += correction * (electrons < limit)
+    near = (electrons >= limit) & ((electrons < dark) | (electrons > bright))
+    if near.any():
+        mean = np.minimum(frame[near].astype(np.float64), 4 * white)
+        deviation = np.sqrt(slope * (mean - black) + sigma**2)
+        skewness = slope**2 * (mean - black) / deviation**3
+        frame[near] = mean + _clip_shift(mean, deviation, skewness, step, white)
     saturated = frame > white - 0.01
     frame = digital_gain(np.clip(frame, 0, np.float32(white), out=frame), sensor, False)
     if min(sensor.gain) < 1 and saturated.any():  # always the same code, so rounded alike

@@ -10,17 +10,14 @@ def blur(rgb, sigma):
     Parameters
     ----------
     rgb : ndarray, shape (H, W, C), float32
-    sigma : float, pixels; below 0.15 nothing is done
+    sigma : float, pixels, more than 0
 
     Returns
     -------
     ndarray, the same shape, float32
     """
-    if sigma < 0.15:
-        return rgb
-    return gaussian_filter(
-        rgb, (sigma, sigma, 0), mode="nearest", truncate=np.ceil(3 * sigma) / sigma
-    )
+    reach = np.ceil(3 * sigma) / sigma  # in whole pixels
+    return gaussian_filter(rgb, (sigma, sigma, 0), mode="nearest", truncate=reach)
 
 
 def camera_colors(rng, rgb):

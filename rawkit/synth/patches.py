@@ -7,8 +7,10 @@ number of workers.
 import contextlib
 import multiprocessing
 import signal
+from functools import partial
 
 import numpy as np
+from joblib import cpu_count  # knows of affinity and of a container's quota
 
 from ..bayer import PLANES
 from ..binio import PATCH_SIZE
@@ -26,17 +28,18 @@ TRUTH_FIELDS = (
 )
 
 
-def make_pair(split, seed, index, photographs, recipe):
+def make_pair(split, seed, photographs, recipe, index):
     """Make one noisy patch and its ground truth.
 
     Parameters
     ----------
     split : str
         "train", "validation" or "test": where the scene comes from.
-    seed, index : int
+    seed : int
     photographs : list of Path
         Of that split.
     recipe : rawkit.synth.Recipe
+    index : int
 
     Returns
     -------
@@ -55,31 +58,19 @@ def make_pair(split, seed, index, photographs, recipe):
     return noisy, gt, dict(zip(TRUTH_FIELDS, values))
 
 
-def pair_task(task):
-    return make_pair(*task)
-
-
-def clean_task(task):
-    split, seed, index, photographs, recipe = task
+def _make_clean(split, seed, photographs, recipe, index):
     return make_mosaic(scene_rng(split, seed, index), recipe, photographs).mosaic
 
 
 @contextlib.contextmanager
 def mapper(workers=None):
-    """A map(function, tasks) over the cores that keeps the order."""
-    if workers is None:
-        from joblib import cpu_count  # knows of affinity and of a container's quota
-
-        workers = cpu_count()
+    """A map(function, indices) over the cores that keeps the order."""
+    workers = cpu_count() if workers is None else workers
     if workers == 1:
         yield map
-        return
-    pool = multiprocessing.get_context("fork").Pool(workers, _leave_signals)
-    try:
-        yield lambda function, tasks: pool.imap(function, tasks, chunksize=4)
-    finally:
-        pool.terminate()
-        pool.join()
+    else:
+        with multiprocessing.get_context("fork").Pool(workers, _leave_signals) as pool:
+            yield partial(pool.imap, chunksize=4)
 
 
 def _leave_signals():
@@ -95,10 +86,8 @@ def find_photographs(split, recipe, folder=None):
     photographs = usable_photographs(photo_files(split, folder), PATCH_SIZE)
     if not photographs:
         place = folder or "the bundled photographs"
-        raise ValueError(
-            f"{place}: found no usable photograph of the split {split!r}, to which a checksum "
-            "sends one of ten (train: eight): add some, or choose another train split or test split"
-        )
+        why = "a checksum sends one of ten there (train: eight): add some, or choose another split"
+        raise ValueError(f"{place}: found no usable photograph of the split {split!r}; {why}")
     return photographs
 
 
@@ -129,6 +118,5 @@ def clean_patches(n, seed, split="train", workers=None, preset="mixed", photos=N
     check_count("n", n, 1)
     recipe = get_recipe(preset)
     photographs = find_photographs(split, recipe, photos)
-    tasks = ((split, seed, i, photographs, recipe) for i in range(n))
     with mapper(workers) as run:
-        return np.array(list(run(clean_task, tasks)))
+        return np.array(list(run(partial(_make_clean, split, seed, photographs, recipe), range(n))))

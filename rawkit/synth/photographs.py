@@ -10,6 +10,9 @@ import functools
 import warnings
 
 import numpy as np
+from PIL import Image
+
+from .recipes import log_uniform
 
 MAX_PIXELS = 50e6  # of a photograph: Pillow holds 4 bytes of each, 200 MB
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")  # no kind that starts other programs
@@ -43,8 +46,6 @@ def usable_photographs(files, size=256, report=print):
 
 
 def _fault(path, size):
-    from PIL import Image
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -63,8 +64,6 @@ def _fault(path, size):
 
 
 def _decode(path):
-    from PIL import Image
-
     with Image.open(path, formats=FORMATS) as image:
         return image.convert("RGB")
 
@@ -73,8 +72,6 @@ _decode_kept = functools.lru_cache(maxsize=16)(_decode)
 
 
 def _open(path):
-    from PIL import Image
-
     with Image.open(path, formats=FORMATS) as image:
         small = image.size[0] * image.size[1] <= KEPT_PIXELS
     return _decode_kept(path) if small else _decode(path)
@@ -97,11 +94,9 @@ def photo_scene(rng, photographs, size, scale):
     -------
     ndarray, shape (size, size, 3), float32, linear light in 0-1
     """
-    from PIL import Image
-
     photo = _open(photographs[rng.integers(len(photographs))])
     fits = size / min(photo.size)
-    factor = max(np.exp(rng.uniform(*np.log(scale))), fits)
+    factor = max(log_uniform(rng, *scale), fits)
     side = size / factor
     left, top = (rng.uniform(0, max(n - side, 0)) for n in photo.size)
     box = (left, top, min(left + side, photo.width), min(top + side, photo.height))

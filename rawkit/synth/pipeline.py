@@ -20,6 +20,7 @@ from .expectation import expected_frame
 from .optics import blur, camera_colors, to_mosaic
 from .photographs import photo_scene
 from .procedural import procedural_scene
+from .recipes import log_uniform
 from .sensor import even_parts
 from .shot import add_hot_pixels, add_noise, collect_electrons, convert, draw_banding
 
@@ -51,7 +52,7 @@ def make_mosaic(rng, recipe, photographs=()):
     else:
         light = procedural_scene(rng, PATCH_SIZE)
     # optics: no lens is perfectly sharp
-    sigma = float(np.exp(rng.uniform(*np.log(recipe.blur))))
+    sigma = log_uniform(rng, *recipe.blur)
     light = blur(light, sigma)
     # color: a sensor's filters let the other colors through as well
     light = camera_colors(rng, light)
@@ -91,5 +92,5 @@ def expose(mosaic, sensor, rng):
     # ADC: gain, black level, banding, codes, clips
     banding = draw_banding(mosaic.shape, sensor, rng)
     for (part, plain), electrons in zip(parts, shots):
-        noisy[part] = convert(electrons, plain, None if banding is None else banding[part])
+        noisy[part] = convert(electrons, plain, banding[part])
     return noisy, gt

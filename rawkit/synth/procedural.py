@@ -13,11 +13,14 @@ restoration neural networks", SSVM 2021.
 import functools
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .recipes import log_uniform
 
 
-def random_color(rng, dark=0.02):
+def random_color(rng):
     """A reflectance: mostly muted colors, from nearly black to white."""
-    value = np.exp(rng.uniform(np.log(dark), 0))
+    value = log_uniform(rng, 0.02, 1)
     tint = rng.dirichlet(np.full(3, rng.choice([2.0, 8.0, 60.0])))
     return (value * tint / tint.max()).astype(np.float32)
 
@@ -49,7 +52,7 @@ def _pattern(rng, y, x, clouds):
         h, w = u.shape
         top, left = rng.integers(0, len(cloud) - h + 1), rng.integers(0, len(cloud) - w + 1)
         return np.clip(0.5 + 0.25 * cloud[top : top + h, left : left + w], 0, 1)
-    period = np.exp(rng.uniform(np.log(3), np.log(40)))
+    period = log_uniform(rng, 3, 40)
     wave = np.sin(u * (2 * np.pi / period) + rng.uniform(0, 6))
     if kind == 3:  # soft stripes
         return 0.5 + 0.5 * wave
@@ -74,7 +77,7 @@ def _leaf(rng, canvas, radius, clouds):
     angle = rng.uniform(0, np.pi)
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     u, v = c * x + s * y, c * y - s * x
-    narrow = np.float32(np.exp(rng.uniform(np.log(0.04 if rng.random() < 0.3 else 0.3), 0)))
+    narrow = np.float32(log_uniform(rng, 0.04 if rng.random() < 0.3 else 0.3, 1))
     kind = rng.integers(4)
     if kind == 0:
         inside = radius - np.sqrt(u * u + v * v)
@@ -85,9 +88,8 @@ def _leaf(rng, canvas, radius, clouds):
     else:
         inside = radius - np.abs(u)
         for turn in rng.uniform(0, 2 * np.pi, rng.integers(3, 7)):
-            inside = np.minimum(
-                inside, 0.6 * radius - np.float32(np.cos(turn)) * u - np.float32(np.sin(turn)) * v
-            )
+            c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+            inside = np.minimum(inside, 0.6 * radius - c * u - s * v)
     alpha = np.clip(0.5 + inside / np.float32(edge), 0, 1)[..., None]
     color = random_color(rng)
     if rng.random() < 0.25:  # round like a can or a ball: darker to one side
@@ -102,8 +104,6 @@ def _leaf(rng, canvas, radius, clouds):
 
 @functools.lru_cache(maxsize=32)
 def _font(size):
-    from PIL import ImageFont
-
     try:
         return ImageFont.load_default(size)
     except TypeError:  # Pillow before 10.1: one small bitmap font
@@ -115,11 +115,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?&
 
 def _print_mask(rng, size):
     """Lines of print, Latin letters or made-up signs of strokes; (size, size) in 0-1."""
-    from PIL import Image, ImageDraw
-
     mask = Image.new("L", (size, size))
     draw = ImageDraw.Draw(mask)
-    height = int(np.exp(rng.uniform(np.log(7), np.log(48))))
+    height = int(log_uniform(rng, 7, 48))
     signs = rng.random() < 0.4
     y = int(rng.integers(-height, height))
     bottom = size if rng.random() < 0.6 else int(rng.integers(height, size))
@@ -157,10 +155,9 @@ def procedural_scene(rng, size):
     clouds = [fractal_noise(rng, size, slope) for slope in rng.uniform(0.4, 1.8, 2)]
     ramp = np.linspace(-1, 1, size, dtype=np.float32)
     light = 1 + rng.uniform(-0.4, 0.4) * ramp[:, None] + rng.uniform(-0.4, 0.4) * ramp
-    canvas = np.empty((size, size, 3), np.float32)
-    canvas[:] = random_color(rng)
+    canvas = np.full((size, size, 3), random_color(rng))
     largest, smallest = size * rng.uniform(0.15, 0.9), rng.uniform(2, 12)
-    number = int(np.exp(rng.uniform(np.log(6), np.log(160))))
+    number = int(log_uniform(rng, 6, 160))
     # radii with density r**-power; 3 looks alike at every scale, less means larger things
     power = 1 - rng.choice([1.2, 2.0, 3.0])
     ends = smallest**power, largest**power
@@ -171,5 +168,4 @@ def procedural_scene(rng, size):
         _leaf(rng, canvas, radius, clouds)
     if rng.random() < 0.35:
         canvas += _print_mask(rng, size) * (random_color(rng) - canvas)
-    canvas *= light[..., None]
-    return canvas
+    return canvas * light[..., None]

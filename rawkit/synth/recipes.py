@@ -8,9 +8,11 @@ of MegCup 2022 published of its 8192 training pairs, and its genuine test patche
 
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Recipe(NamedTuple):
-    """What a synthetic world looks like.
+    """What a synthetic world looks like; by default the one that is called "mixed".
 
     Attributes
     ----------
@@ -22,7 +24,7 @@ class Recipe(NamedTuple):
         Standard deviation of the optics' blur, log-uniform.
     brightness : (median, log-deviation)
         Mean of a clean mosaic over the white level, log-normal.
-    kinds : three shares
+    kinds : three shares, adding up to 1
         Of sensors: "12-bit", with black removed and little read noise; "10-bit", with
         black kept near 4096 DN, 160-315 DN of read noise and unequal greens; "any".
     shot_noise : (low, high), DN
@@ -35,30 +37,22 @@ class Recipe(NamedTuple):
         Whether what is white in a photograph stays gray when white balance is undone.
     """
 
-    photo_share: float
-    photo_scale: tuple
-    blur: tuple
-    brightness: tuple
-    kinds: tuple
-    shot_noise: tuple
-    seen: tuple
-    read_electrons: tuple
-    neutral_white: bool
+    photo_share: float = 0.4
+    photo_scale: tuple = (0.4, 1.3)
+    blur: tuple = (0.4, 2.2)  # competition: softer than a photograph reduced in size
+    # competition: planes' means 0.09 to 0.11, deviation 0.06 to 0.09
+    brightness: tuple = (0.055, 0.75)
+    kinds: tuple = (0.35, 0.35, 0.3)
+    shot_noise: tuple = (1.8, 800.0)  # a decade beyond `seen`
+    seen: tuple = (14.0, 100.0)  # competition: 18 to 80
+    read_electrons: tuple = (0.3, 60.0)
+    neutral_white: bool = False  # the sets in data/ and the published scores were made so
 
 
-MIXED = Recipe(
-    photo_share=0.4,
-    photo_scale=(0.4, 1.3),
-    blur=(0.4, 2.2),  # competition: softer than a photograph reduced in size
-    brightness=(0.055, 0.75),  # competition: planes' means 0.09 to 0.11, deviation 0.06 to 0.09
-    kinds=(0.35, 0.35, 0.3),
-    shot_noise=(1.8, 800.0),  # a decade beyond `seen`
-    seen=(14.0, 100.0),  # competition: 18 to 80
-    read_electrons=(0.3, 60.0),
-    neutral_white=False,  # the sets in data/ and the published scores were made so
-)
+# near the competition's statistics, its two kinds of sensor and far beyond
+MIXED = Recipe()
 # photographs alone, with less extreme sensors: crisp, and with phone-like optics
-SHARP = MIXED._replace(
+SHARP = Recipe(
     photo_share=1.0,
     photo_scale=(0.4, 0.8),
     blur=(0.3, 0.6),
@@ -70,8 +64,12 @@ SHARP = MIXED._replace(
 SOFT = SHARP._replace(
     photo_scale=(0.6, 1.3), blur=(1.2, 2.2), shot_noise=(4.0, 300.0), seen=(14.0, 100.0)
 )
-# "mixed" is near the competition's statistics, its two kinds of sensor and far beyond
 PRESETS = {"mixed": MIXED, "sharp": SHARP, "soft": SOFT}
+
+
+def log_uniform(rng, low, high):
+    """Draw a number whose logarithm is uniform: as often from 1 to 2 as from 10 to 20."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def get_recipe(preset):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..bayer import SCALE
-from .recipes import MIXED
+from .recipes import MIXED, log_uniform
 
 PLACES = ((0, 0), (0, 1), (1, 0), (1, 1))  # of the planes in a cell
 
@@ -95,16 +95,13 @@ def even_parts(sensor):
     list of (index into the mosaic, Sensor)
         The whole mosaic, or its four planes.
     """
-    if not sensor.noise_blur and np.ptp(sensor.noise_scale) == 0 and sensor.noise_scale[0] == 1:
-        return [((slice(None), slice(None)), sensor)]
+    if not sensor.noise_blur and set(sensor.noise_scale) == {1}:
+        return [(np.s_[:, :], sensor)]
     parts = []
     for (y, x), scale, gain in zip(PLACES, sensor.noise_scale, sensor.gain):
-        plane = sensor._replace(
-            shot_noise=sensor.shot_noise * scale**2,
-            read_noise=sensor.read_noise * scale,
-            gain=np.full(4, gain),
-        )
-        parts.append(((slice(y, None, 2), slice(x, None, 2)), plane))
+        slope, read = sensor.shot_noise * scale**2, sensor.read_noise * scale
+        plane = sensor._replace(shot_noise=slope, read_noise=read, gain=np.full(4, gain))
+        parts.append((np.s_[y::2, x::2], plane))
     return parts
 
 
@@ -122,31 +119,27 @@ def random_sensor(rng, recipe=MIXED):
     Sensor of numbers
     """
 
-    def log_uniform(low, high):
-        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
     def greens(share):
         return np.array([1, 1 - share * rng.random(), 1 - share * rng.random(), 1])
 
-    shares = recipe.kinds
-    kind = int(np.searchsorted(np.cumsum(shares), rng.random() * sum(shares), "right"))
-    hot = log_uniform(1e-6, 3e-4)
+    kind = rng.choice(3, p=recipe.kinds)
+    hot = log_uniform(rng, 1e-6, 3e-4)
     if kind == 0:
-        slope, read = log_uniform(*recipe.seen), log_uniform(4, 80)
+        slope, read = log_uniform(rng, *recipe.seen), log_uniform(rng, 4, 80)
         return Sensor(12, 0.0, 4095 * 16.0, slope, read, 0.0, np.ones(4), hot)
     if kind == 1:
-        slope, read = log_uniform(*recipe.seen), log_uniform(130, 380)
+        slope, read = log_uniform(rng, *recipe.seen), log_uniform(rng, 130, 380)
         black = 4096.0 + rng.normal(0, 12)
         return Sensor(10, black, 1023 * 64.0, slope, read, 0.0, greens(0.015), hot)
     bits = int(rng.integers(5, 8)) * 2
     step = SCALE / 2**bits
-    slope = log_uniform(*recipe.shot_noise)
-    read = float(np.clip(slope * log_uniform(*recipe.read_electrons), 12, 3200))
-    black = 0.0 if rng.random() < 0.4 else log_uniform(128, 8192)
+    slope = log_uniform(rng, *recipe.shot_noise)
+    read = float(np.clip(slope * log_uniform(rng, *recipe.read_electrons), 12, 3200))
+    black = 0.0 if rng.random() < 0.4 else log_uniform(rng, 128, 8192)
     white = (2**bits - 1) * step
     if black == 0 and rng.random() < 0.3:  # subtracted without stretching what is left
         white -= step * rng.integers(0, 2**bits // 12)
-    row = read * log_uniform(0.03, 0.5) if rng.random() < 0.3 else 0.0
+    row = read * log_uniform(rng, 0.03, 0.5) if rng.random() < 0.3 else 0.0
     gain = greens(0.03) if rng.random() < 0.3 else np.ones(4)
     return Sensor(bits, black, white, slope, read, row, gain, hot)
 

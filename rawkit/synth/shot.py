@@ -14,7 +14,7 @@ Revue de l'Institut International de Statistique 1937.
 import numpy as np
 from scipy.ndimage import convolve1d
 
-from .sensor import PLACES, banding_variance, code_step
+from .sensor import PLACES, code_step
 
 GAIN_STEP = 4  # DN; to which genuine patches with unequal greens are rounded
 MAX_KURTOSIS = 0.1  # excess, of a pixel's noise; above: photons are counted one by one
@@ -31,13 +31,12 @@ def add_hot_pixels(mosaic, sensor, rng):
 
     Returns
     -------
-    ndarray, the same shape; `mosaic` itself if none glows
+    ndarray, the same shape; a copy
     """
     hot = rng.poisson(sensor.hot_pixels * mosaic.size)
-    if hot:
-        mosaic = mosaic.copy()
-        where = rng.integers(0, mosaic.size, hot)
-        mosaic.flat[where] += rng.exponential(0.15, hot).astype(np.float32)
+    where = rng.integers(0, mosaic.size, hot)
+    mosaic = mosaic.copy()
+    mosaic.flat[where] += rng.exponential(0.15, hot).astype(np.float32)
     return mosaic
 
 
@@ -85,16 +84,13 @@ def add_noise(electrons, sensor, rng):
     if sensor.noise_blur:
         z = _smooth(z, sensor.noise_blur)
     square = z * z
-    bent = skewness * np.float32(1 / 6)
-    bent *= square - 1
+    bent = skewness * np.float32(1 / 6) * (square - 1)
     if skewness.max() > 0.1:
         kurtosis = electrons / (variance * variance)
         kurtosis *= square * np.float32(1 / 24) - np.float32(3 / 24)
         kurtosis -= skewness * skewness * (square * np.float32(2 / 36) - np.float32(5 / 36))
         bent += kurtosis * z
-    bent += z
-    bent *= deviation
-    bent += electrons
+    bent = (bent + z) * deviation + electrons
     if electrons.min() < 1 / MAX_KURTOSIS and read_electrons < 0.25 / MAX_KURTOSIS:
         count = electrons > np.float32(MAX_KURTOSIS) * variance * variance
         bent[count] = rng.poisson(electrons[count]) + z[count] * np.float32(read_electrons**0.5)
@@ -115,43 +111,34 @@ def draw_banding(shape, sensor, rng):
 
     Returns
     -------
-    ndarray, shape `shape`, float32, DN / code_step; or None if there is none
+    ndarray, shape `shape`, float32, DN / code_step
     """
-    if not banding_variance(sensor):
-        return None
     banding = np.zeros(shape, np.float32)
-    for size, deviation in (
-        ((shape[0], 1), sensor.row_noise),
-        ((1, shape[1]), sensor.column_noise),
-    ):
+    rows, columns = (shape[0], 1), (1, shape[1])
+    for size, deviation in ((rows, sensor.row_noise), (columns, sensor.column_noise)):
         if deviation > 0:
             offsets = rng.standard_normal(size, np.float32)
             banding += offsets * np.float32(deviation / code_step(sensor))
     return banding
 
 
-def convert(electrons, sensor, banding=None):
+def convert(electrons, sensor, banding):
     """The ADC: gain, black level, banding, codes, clipping, digital gain.
 
     Parameters
     ----------
     electrons : ndarray, shape (H, W), float32
-        Overwritten.
     sensor : Sensor
-    banding : array as `draw_banding` gives it, the same shape, or None
+    banding : array as `draw_banding` gives it, the same shape
 
     Returns
     -------
     ndarray, the same shape, uint16, DN
     """
-    step, codes = code_step(sensor), electrons
-    codes *= np.float32(sensor.shot_noise / step)
-    codes += np.float32(sensor.black_level / step)
-    if banding is not None:
-        codes += banding
-    np.clip(np.rint(codes, out=codes), 0, np.float32(sensor.white_level / step), out=codes)
-    codes *= np.float32(step)
-    return digital_gain(codes, sensor, True).astype(np.uint16)
+    step = code_step(sensor)
+    volts = electrons * np.float32(sensor.shot_noise / step) + np.float32(sensor.black_level / step)
+    codes = np.clip(np.rint(volts + banding), 0, np.float32(sensor.white_level / step))
+    return digital_gain(codes * np.float32(step), sensor, True).astype(np.uint16)
 
 
 def digital_gain(frame, sensor, rounded):

@@ -197,7 +197,13 @@ def _scenes(folder, count):
         with atomic_file(path) as file:  # np.save does not say that a disk is full
             np.lib.format.write_array_header_1_0(file, header)
             file.write(scenes.data)
-    return np.load(str(path), mmap_mode="r")
+    try:
+        scenes = np.load(str(path), mmap_mode="r")
+        if scenes.shape != (count, PATCH_SIZE, PATCH_SIZE) or scenes.dtype != np.float32:
+            raise ValueError(f"shape {scenes.shape}, {scenes.dtype}")
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path}: found {error}, expected {count} scenes: remove it") from None
+    return scenes
 
 
 def _validation(folder, preset):
