@@ -245,7 +245,7 @@ def readers(folder):
     truth = (folder / "set" / "true_parameters.csv").read_bytes()
     patch = write_patches(folder / "p.bin", patches_of(7)[:1]).read_bytes()
     _scenes(folder / "made", 2)
-    (scenes,) = (folder / "made").glob("*.npy")
+    (scenes,) = (folder / "made").glob("*.safetensors")
     pixels = np.random.default_rng(0).integers(0, 255, (200, 220, 3), np.uint8)
     yield "w.safetensors", model.read_bytes(), load_model
     yield "z.npz", (folder / "old.npz").read_bytes(), load_arrays

@@ -6,5 +6,5 @@ pixel by `shot_noise` DN; `read_noise_var` holds everything that does not grow w
 
 from .blind import estimate_blind
 from .line import NEAR_WHITE, NoiseLine, line_variance
-from .pairs import estimate_pairs, photon_transfer_curve
+from .pairs import estimate_pairs
 from .transforms import gat, inverse_gat

@@ -1,55 +1,20 @@
 """A sensor's noise from pairs of noisy patch and ground truth.
 
-The residual's variance over brightness: seen in bins, as the photon transfer curve,
-or fitted as the variance line  var = shot_noise * mean + intercept.
+The variance line  var = shot_noise * mean + intercept, fitted to the squared residuals.
 
 References
 ----------
-Janesick: "Photon transfer", SPIE Press 2007.
 Foi, Trimeche, Katkovnik, Egiazarian: "Practical Poissonian-Gaussian noise
 modeling and fitting for single-image raw-data", IEEE Trans. Image Processing 2008
 (clipping, the line's fit).
 """
-
-from collections import namedtuple
 
 import numpy as np
 
 from ..bayer import pack_bayer
 from .line import NEAR_WHITE, NoiseLine, fit_lines, physical_lines
 
-Curve = namedtuple("Curve", "mean variance count")
 PIECE = 16  # patches fitted at a time: of 256 x 256 pixels some 100 MiB
-
-
-def photon_transfer_curve(noisy, gt, bins=24):
-    """Mean and variance of the residual over bins of brightness, for each plane.
-
-    Parameters
-    ----------
-    noisy, gt : arrays, shape (H, W) or (N, H, W), DN
-    bins : int
-        Holding equally many pixels each.
-
-    Returns
-    -------
-    Curve of ndarrays, shape (4, bins): mean in DN, variance in DN**2, count
-        The variance is that of the residual about its own mean in the bin.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
-    if noisy.shape != gt.shape:
-        raise ValueError(f"noisy and gt differ in shape: {noisy.shape} and {gt.shape}")
-    noisy, gt = (pack_bayer(np.asarray(x, np.float64)) for x in (noisy, gt))
-    bins_of_planes = []
-    for plane in range(4):
-        mean, residual = gt[..., plane, :, :].ravel(), (noisy - gt)[..., plane, :, :].ravel()
-        parts = np.array_split(np.argsort(mean, kind="stable"), bins)
-        bins_of_planes.append([(mean[p].mean(), residual[p].var(), len(p)) for p in parts])
-    return Curve(*np.moveaxis(bins_of_planes, 2, 0))
 
 
 def estimate_pairs(noisy, gt):

@@ -14,9 +14,9 @@ from ..conv.device import NO_GPU, without_lines
 from ..nn.networks import NETWORKS
 from ..nn.prediction import denoise
 from ..nn.stabilized import Stabilized
-from ..nn.tensor_files import check_meta, load_arrays
+from ..nn.tensor_files import check_meta, load_arrays, save_arrays
 from ..nn.weights import save_model, set_weights
-from ..places import TEST_INPUT, atomic_file, show_path
+from ..places import TEST_INPUT, show_path
 from ..score import megcup_score
 from ..synth import clean_patches, get_recipe, write_dataset
 from .batches import SyntheticBatches, check_crop
@@ -62,7 +62,7 @@ def pretrain(
     network : str
         A name in `rawkit.nn.NETWORKS`.
     folder : str or Path
-        Where scenes (1 GiB per 4096, in memory as well while they are made), validation
+        Where scenes (1 GiB per 4096, in memory as well), validation
         data, checkpoint, learning curve and weights go.
     steps, scenes, seed : int
     start : str, Path or None
@@ -187,23 +187,14 @@ def _take_weights(model, start):
 
 def _scenes(folder, count):
     """Clean scenes, made once and kept in a file; scene i is of RECIPES[i % 3]."""
-    path = folder / f"scenes_of_three_{count}.npy"
+    path = folder / f"scenes_of_three_{count}.safetensors"
     if not path.is_file():
-        scenes = np.empty((count, PATCH_SIZE, PATCH_SIZE), "<f4")
+        scenes = np.empty((count, PATCH_SIZE, PATCH_SIZE), np.float32)
         for kind, recipe in enumerate(RECIPES[:count]):
             turns = scenes[kind :: len(RECIPES)]
             turns[:] = clean_patches(len(turns), SCENES_SEED + kind, preset=recipe)
-        header = np.lib.format.header_data_from_array_1_0(scenes)
-        with atomic_file(path) as file:  # np.save does not say that a disk is full
-            np.lib.format.write_array_header_1_0(file, header)
-            file.write(scenes.data)
-    try:
-        scenes = np.load(str(path), mmap_mode="r")
-        if scenes.shape != (count, PATCH_SIZE, PATCH_SIZE) or scenes.dtype != np.float32:
-            raise ValueError(f"shape {scenes.shape}, {scenes.dtype}")
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: found {error}, expected {count} scenes: remove it") from None
-    return scenes
+        save_arrays(path, {"scenes": scenes}, {})
+    return load_arrays(path)[0]["scenes"]
 
 
 def _validation(folder, preset):
