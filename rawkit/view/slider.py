@@ -109,8 +109,9 @@ class SliderPanel(ipywidgets.VBox):
         self._make_slider, self._output = make_slider, ipywidgets.Output()
         for control in controls:
             control.continuous_update = False  # of sliders: a picture when the mouse lets go
+            control.layout.width = "270px"  # three in a row of a narrow page
             control.observe(self._show, "value")
-        layout = {"flex_flow": "row wrap", "max_width": "960px"}  # three controls a row
+        layout = {"flex_flow": "row wrap", "max_width": "960px"}  # and not four in a wide one
         super().__init__([ipywidgets.HBox(controls, layout=layout), *below, self._output])
         self._show()
 
