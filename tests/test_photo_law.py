@@ -142,7 +142,7 @@ def test_what_is_blown_out_stays_so_and_white_may_be_wrong_in_the_file(shipped, 
     assert np.abs(found - truth)[carried].mean() < 0.7 * np.abs(noisy - truth)[carried].mean()
 
 
-@pytest.mark.parametrize("light", [1.0, 4.0])
+@pytest.mark.parametrize("light", [1.0, pytest.param(4.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("electrons", [60e3, 150e3, 400e3])
 def test_clean_frames_get_no_worse(shipped, scene, electrons, light):
     slope = (65535 - BLACK * 4) / electrons

@@ -43,7 +43,7 @@ def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
 
 
 def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
-    stages = [dict(stage, steps=1, crop=48) for stage in release.RELEASE]
+    stages = [dict(stage, steps=1, crop=48) for stage in release.RELEASE[:3]]
     monkeypatch.setattr(release, "RELEASE", stages)
     path, _ = pretrain_release(str(tmp_path), scenes=3)
     model, meta = load_model(path)
@@ -51,7 +51,7 @@ def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
     history, words = meta["start"], []
     while history:
         words, history = words + [history["command"]], history.get("start")
-    assert [" --learning-rate 0.001 --start" in w for w in words] == [0, 0, 0, 0, 1, 1, 0]
+    assert [" --learning-rate 0.001 --start" in w for w in words] == [1, 0]
     assert len(list(tmp_path.glob("*/scenes*"))) == 0, "the scenes are shared"
     before = path.read_bytes()
     assert pretrain_release(tmp_path, scenes=3)[0].read_bytes() == before

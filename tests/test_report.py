@@ -127,7 +127,9 @@ def test_a_page_leads_to_pages(notebooks):
     assert len(notebook.cells) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_the_notebooks_and_their_kernel(number, outputs, notebooks, tmp_path, start):
     note = tmp_path / "kernel"
     notebooks("01_long", f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\n"

@@ -52,6 +52,7 @@ SHELL = dict(
 )
 
 
+@pytest.mark.slow
 @needs_venv
 def test_run_py_in_a_shell_and_a_folder_of_others(tmp_path):
     """All at once: other programs first, other modules, settings, no home, another folder."""
