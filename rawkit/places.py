@@ -174,11 +174,11 @@ def check_output(path, source=None, overwrite=True, ending=None):
         If the folder cannot be written (see `check_folder`), or no file can have the name.
     """
     path = Path(path)
-    check_folder(path.parent)
-    exists = path.exists()
+    exists = os.path.exists(str(path))  # False also where one may not look
     if exists and not path.is_file():
         found = "a folder" if path.is_dir() else "a device, pipe or socket"
         raise ValueError(f"{path}: found {found}, expected the name of a file")
+    check_folder(path.parent)
     if exists and source is not None and path.resolve() == Path(source).resolve():
         raise ValueError(f"{path}: found the input itself, expected another name")
     if ending and path.suffix.lower() != ending:
