@@ -174,7 +174,7 @@ def check_output(path, source=None, overwrite=True, ending=None):
         If the folder cannot be written (see `check_folder`), or no file can have the name.
     """
     path = Path(path)
-    exists = os.path.exists(str(path))  # False also where one may not look
+    exists = path.exists()
     if exists and not path.is_file():
         found = "a folder" if path.is_dir() else "a device, pipe or socket"
         raise ValueError(f"{path}: found {found}, expected the name of a file")
