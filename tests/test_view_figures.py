@@ -112,3 +112,8 @@ def test_logarithmic_axes_get_plain_numbers():
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert {"200", "500", "1000", "2000", "5000"} <= set(labels)
     assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))
+
+
+def test_the_style_holds_nothing_that_matplotlib_does_not_know(caplog):
+    view.use_style()
+    assert not caplog.records

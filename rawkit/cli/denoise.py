@@ -2,6 +2,8 @@
 
 import sys
 
+from ..places import check_folder, check_output
+
 
 def denoise(args):
     """Denoise what the arguments name; their content decides which kind it is."""
@@ -22,6 +24,7 @@ def denoise(args):
     elif args.to is not None or out.is_dir() or not out.suffix:
         _denoise_many(args, inputs, out)
     elif one_file:
+        check_output(out, inputs[0], args.overwrite, ending=".dng")
         with _bar(1) as bar:
             _denoise_one(args, _model(args), inputs[0], out, bar)
     else:
@@ -61,7 +64,6 @@ def is_photo_file(path):
 
 def _denoise_patches(args, noisy, out):
     from ..binio import open_patches
-    from ..places import check_output
 
     if args.strength != 1 or args.remove_hot_pixels:
         option = "--remove-hot-pixels" if args.strength == 1 else "--strength"
@@ -91,8 +93,9 @@ def _denoise_one(args, model, source, out, bar):
         bar.n = before + done / total
         bar.refresh()
 
-    options = {"strength": args.strength, "remove_hot_pixels": args.remove_hot_pixels}
-    photo = denoise_file(source, out, model, args.overwrite, progress=show, **options)
+    names = "strength", "remove_hot_pixels", "overwrite"
+    options = {name: getattr(args, name) for name in names}
+    photo = denoise_file(source, out, model, progress=show, **options)
     for note in photo.notes:
         bar.write(f"rawkit denoise: {source}: {note}", sys.stderr)
     height, width = photo.mosaic.shape
@@ -103,13 +106,12 @@ def _denoise_one(args, model, source, out, bar):
 def _denoise_many(args, inputs, folder):
     """Each file for itself: one that fails is a line, and the others go on."""
     from ..photo.metadata import is_denoised, read_metadata
-    from ..places import check_folder
 
     sources = [source for path in inputs for source in _photos_of(path)]
     if not sources:
         raise FileNotFoundError(f"{inputs[0]}: found no raw file, expected some")
     check_folder(folder)
-    model, taken, failed = _model(args), set(), 0
+    model, taken, failed = None, set(), 0
     with _bar(len(sources)) as bar:
         for number, source in enumerate(sources, start=1):
             out = folder / f"{source.stem}_denoised.dng"
@@ -122,6 +124,7 @@ def _denoise_many(args, inputs, folder):
                     there = f"{out} is there (--overwrite replaces it)"
                     bar.write(f"{source}: skipped, {there}", sys.stderr)
                 else:
+                    model = model or _model(args)
                     _denoise_one(args, model, source, out, bar)
             except (ValueError, OSError) as error:
                 failed += 1

@@ -55,7 +55,8 @@ def check_networks():
     """Whether MegEngine starts, on what device, and whether oneDNN loads."""
     # in a process of its own: a library may end the process, not only raise
     command, folder = [sys.executable, "-c", START], str(places.ROOT)
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    # a machine busy with other things may take minutes
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     if ended.returncode:
         said = ended.stderr.strip().splitlines() or [f"ended by signal {-ended.returncode}"]
         raise ImportError(said[-1])

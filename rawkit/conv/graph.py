@@ -104,8 +104,9 @@ class Tape:
         Unsupported
             If `result` is no value of this tape.
         """
-        value = self._use(result)
-        return tuple(self.nodes[:value]), tuple(self.shapes[: value + 1])
+        if self._use(result) < len(self.nodes):
+            raise Unsupported("a layer whose value nobody uses")
+        return tuple(self.nodes), tuple(self.shapes)
 
 
 def conv_shape(module, shape, transposed):

@@ -1,6 +1,8 @@
 """Weights of networks: loading, saving and finding; the place of an exporter, too."""
 
 import runpy
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -162,11 +164,14 @@ def import_network(file, name):
     ValueError
         If there is no such file, it does not run, or holds no such class.
     """
+    module = types.ModuleType(f"network_in_{Path(file).stem}")
+    sys.modules[module.__name__] = module  # where `inspect` and `pickle` look
     try:
-        network = runpy.run_path(str(file), run_name=f"network_in_{Path(file).stem}").get(name)
+        vars(module).update(runpy.run_path(str(file), run_name=module.__name__))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{file}: found that it does not run ({reason})") from error
+    network = getattr(module, str(name), None)
     if not isinstance(network, type):
         raise ValueError(f"{file}: found no class {name}, expected it there")
     return network

@@ -88,7 +88,7 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     raise ValueError(f"denoising would move a local mean ({violation}), expected it to stay")
 
 
-def denoise_file(source, out, model, overwrite=False, **options):
+def denoise_file(source, out, model, *, overwrite=False, **options):
     """Read a raw file, denoise it, write a DNG.
 
     Parameters

@@ -142,11 +142,13 @@ def _with_tags(photo, first, page):
         deltas.append(np.array(found) if len(found) == size else np.zeros(size))
     white = (tags.tag_numbers(tags.WHITE, page) or [2.0**page.bitspersample - 1])[0]
     profile = tags.tag_numbers(tags.NOISE_PROFILE, page, first)
-    matrix = np.reshape(tags.tag_numbers(tags.COLOR_MATRIX, first) or np.zeros(9), (3, 3))
-    balance = np.reshape(tags.tag_numbers(tags.AS_SHOT_NEUTRAL, first) or np.zeros(3), 3)
-    point = tags.tag_numbers(tags.AS_SHOT_XY, first)
-    if point:  # in place of the color
-        x, y = point
+    matrix, balance = (
+        tags.tag_numbers(code, first) for code in (tags.COLOR_MATRIX, tags.AS_SHOT_NEUTRAL)
+    )
+    matrix = np.reshape(matrix if len(matrix) == 9 else np.zeros(9), (3, 3))
+    balance = np.array(balance if len(balance) == 3 else np.zeros(3))
+    x, y = (tags.tag_numbers(tags.AS_SHOT_XY, first) + [0.0, 0.0])[:2]
+    if y > 0:  # given in place of the color
         balance = matrix @ [x / y, 1, (1 - x - y) / y]
     kept, lost = tags.kept_tags((first, page))
     return photo._replace(

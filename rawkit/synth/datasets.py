@@ -47,7 +47,7 @@ def read_parameters(folder, name):
         return None
     try:
         kinds = {**dict.fromkeys(CSV_FIELDS, float), "file": str, "source": str}
-        table = pandas.read_csv(str(path), usecols=CSV_FIELDS, dtype=kinds)
+        table = pandas.read_csv(str(path), usecols=CSV_FIELDS, dtype=kinds)[CSV_FIELDS]
     except (ValueError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: found no such table ({reason})") from None

@@ -24,7 +24,7 @@ class Recipe(NamedTuple):
         Standard deviation of the optics' blur, log-uniform.
     brightness : (median, log-deviation)
         Mean of a clean mosaic over the white level, log-normal.
-    kinds : three shares, adding up to 1
+    kinds : three shares
         Of sensors: "12-bit", with black removed and little read noise; "10-bit", with
         black kept near 4096 DN, 160-315 DN of read noise and unequal greens; "any".
     shot_noise : (low, high), DN

@@ -122,7 +122,7 @@ def random_sensor(rng, recipe=MIXED):
     def greens(share):
         return np.array([1, 1 - share * rng.random(), 1 - share * rng.random(), 1])
 
-    kind = rng.choice(3, p=recipe.kinds)
+    kind = rng.choice(3, p=np.divide(recipe.kinds, sum(recipe.kinds)))
     hot = log_uniform(rng, 1e-6, 3e-4)
     if kind == 0:
         slope, read = log_uniform(rng, *recipe.seen), log_uniform(rng, 4, 80)

@@ -16,7 +16,7 @@ from ..nn.prediction import denoise
 from ..nn.stabilized import Stabilized
 from ..nn.tensor_files import check_meta, load_arrays, save_arrays
 from ..nn.weights import save_model, set_weights
-from ..places import TEST_INPUT, show_path
+from ..places import TEST_INPUT, check_output, show_path
 from ..score import megcup_score
 from ..synth import clean_patches, get_recipe, write_dataset
 from .batches import SyntheticBatches, check_crop
@@ -95,6 +95,9 @@ def pretrain(
     model = NETWORKS[network]()
     origin = _take_weights(model, start) if start else {}
     folder, data = Path(folder), Path(data or folder)
+    path, log = folder / f"{network}.safetensors", folder / f"{network}_log.csv"
+    for output in (path, log):
+        check_output(output)
     print(f"scenes, made once: {show_path(data)}", flush=True)
     with without_lines(NO_GPU):  # from the processes that make scenes
         clean = _scenes(data, scenes)
@@ -125,7 +128,6 @@ def pretrain(
     chosen = {"steps": steps, "scenes": scenes, "seed": seed, "crop": crop}
     chosen.update({"learning-rate": learning_rate, "start": start and "WEIGHTS"})
     options = [f" --{name} {value}" for name, value in chosen.items() if value is not None]
-    path = folder / f"{network}.safetensors"
     save_model(
         path,
         model,
@@ -135,7 +137,7 @@ def pretrain(
         command=f"python -m rawkit train {network}{''.join(options)}",
         **({"start": origin} if start else {}),
     )
-    write_log(folder / f"{network}_log.csv", history)
+    write_log(log, history)
     return path, history
 
 

@@ -54,8 +54,9 @@ class CompareSlider:
         For another number of pictures or labels, and other or different shapes or dtypes.
     """
 
-    def __init__(self, pictures, labels, notes=("", "", ""), max_bytes=250000, key=None):
-        _check_pictures(pictures, labels)
+    def __init__(self, pictures, labels, notes=None, max_bytes=250000, key=None):
+        notes = notes or [""] * len(labels)
+        _check_pictures(pictures, labels, notes)
         self.labels, self.key = list(labels), key
         height, width = pictures[0].shape[:2]
         self.crop = (0, 0, height, width)
@@ -161,10 +162,10 @@ def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
     return CompareSlider(pictures, labels[: len(pictures)], notes, max_bytes)
 
 
-def _check_pictures(pictures, labels):
-    if len(pictures) not in (2, 3) or len(labels) != len(pictures):
-        found = f"{len(pictures)} pictures, {len(labels)} labels"
-        raise ValueError(f"found {found}, expected 2 or 3 pictures, each with a label")
+def _check_pictures(pictures, labels, notes):
+    if len(pictures) not in (2, 3) or not len(labels) == len(notes) == len(pictures):
+        found = f"{len(pictures)} pictures, {len(labels)} labels, {len(notes)} notes"
+        raise ValueError(f"found {found}, expected 2 or 3, each with a label and a note")
     shape = (*pictures[0].shape[:2], 3)
     for picture in pictures:
         if picture.shape != shape or picture.dtype != np.uint8:
