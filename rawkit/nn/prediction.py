@@ -81,8 +81,8 @@ def denoise_batches(
     patches : array, shape (N, H, W), uint16, DN
         A memory map is read one batch at a time.
     batch_size : int
-        How many go through the network at once: more no longer fit a processor's cache.  By 1 DN
-        it may change the answer.
+        How many go through the network at once: of 16 each took a sixth longer than of 4.  By
+        1 DN it may change the answer.
     self_ensemble : bool
         Average over eight views: a little better, eight times slower.
     truncate : bool

@@ -1,6 +1,5 @@
 """Weights of networks: loading, saving and finding; the place of an exporter, too."""
 
-import runpy
 import sys
 import types
 from pathlib import Path
@@ -165,9 +164,10 @@ def import_network(file, name):
         If there is no such file, it does not run, or holds no such class.
     """
     module = types.ModuleType(f"network_in_{Path(file).stem}")
+    module.__file__ = str(file)
     sys.modules[module.__name__] = module  # where `inspect` and `pickle` look
     try:
-        vars(module).update(runpy.run_path(str(file), run_name=module.__name__))
+        exec(compile(Path(file).read_bytes(), str(file), "exec"), vars(module))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{file}: found that it does not run ({reason})") from error
