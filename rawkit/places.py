@@ -194,7 +194,7 @@ def run_lock(path):
     Parameters
     ----------
     path : str or Path
-        What the run writes.  A hidden file beside it is locked, and says by whom.
+        What the run writes.  A hidden file beside it is locked.
 
     Raises
     ------
@@ -207,15 +207,12 @@ def run_lock(path):
     check_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     note = path.with_name(f".{path.name}.lock")
-    owner = note.read_text().strip() if note.is_file() else ""
     lock = filelock.FileLock(str(note), timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise OSError(f"{path}: found another run at work on it ({owner}): wait for it") from None
+        raise OSError(f"{path}: found another run at work on it: wait for it") from None
     try:
-        with contextlib.suppress(OSError):  # on a full disk it holds without the note
-            note.write_text(f"process {os.getpid()}")
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -47,7 +47,6 @@ def test_score_wonders_at_noisy_ground_truth(capsys, files):
         ("RAWKIT_PHOTO", "nowhere.NEF", "nowhere.NEF: found no file"),
         ("RAWKIT_PHOTE", "photo.NEF", "RAWKIT_PHOTE: not known, expected one of RAWKIT_DATA, "),
         ("RAWKIT_RUN", "Full", "RAWKIT_RUN: found 'Full', expected quick or full"),
-        ("RAWKIT_CONV", "fast", "found 'fast', expected one of auto, onednn, native"),
         ("RAWKIT_OUTPUTS", __file__, f"{__file__}: found a folder that cannot be written"),
     ],
 )

@@ -189,6 +189,7 @@ NO_LIBRARY = "import ctypes\ndef CDLL(name):\n    raise OSError(name)\nctypes.CD
         ("megengine", KILLED, "auto", "^ended by signal 4$"),
         ("sitecustomize", NO_LIBRARY, "onednn", "oneDNN cannot be loaded"),
         ("other", "", "native", "unset RAWKIT_CONV"),
+        ("other", "", "fast", "RAWKIT_CONV: found 'fast', expected one of auto, onednn, native"),
     ],
 )
 def test_the_doctor_says_why_networks_are_slow_or_do_not_start(

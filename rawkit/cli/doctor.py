@@ -25,7 +25,6 @@ PACKAGES = (
     "pyexiv2 tqdm ipywidgets nbconvert jinja2"
 ).split()
 SETTINGS = ["RAWKIT_" + name for name in "DATA OUTPUTS RUN PHOTO CONV BROWSER CAMPAIGN".split()]
-CONVOLUTIONS = ("auto", "onednn", "native")  # as `rawkit.conv` knows them
 START = "from rawkit.nn import describe_setup; print(describe_setup())"
 
 
@@ -102,9 +101,6 @@ def check_settings():
     for name in names:
         if name not in SETTINGS:
             raise ValueError(f"{name}: not known, expected one of {', '.join(SETTINGS)}")
-    wish = os.environ.get("RAWKIT_CONV") or "auto"
-    if wish not in CONVOLUTIONS:
-        raise ValueError(f"RAWKIT_CONV: found {wish!r}, expected one of {', '.join(CONVOLUTIONS)}")
     places.is_full_run()
     return ", ".join(f"{name}={os.environ[name]}" for name in names) or "none is set"
 

@@ -8,7 +8,7 @@ import rawpy
 
 from . import tags
 from .dng import SRGB_TO_XYZ
-from .frame import CELL, PHASES, Photo, active_view
+from .frame import PHASES, Photo
 from .metadata import read_metadata
 
 # how raw files and JPEG begin; the competition's patch files have no header
@@ -73,10 +73,10 @@ def read_photo(path):
             tiff = tags.open_dng(file)
             page = None if tiff is None else _raw_page(tiff)
             with rawpy.imread(str(path)) as raw:
-                photo = _from_libraw(raw)
+                photo, daylight = _from_libraw(raw), raw.daylight_whitebalance[:3]
             if page is not None:
                 photo = _with_tags(photo, tiff.pages[0], page)
-        return _complete(photo._replace(metadata=read_metadata(path)))
+        return _complete(photo._replace(metadata=read_metadata(path)), daylight)
     except OSError:
         raise
     except Exception as error:  # over a damaged file libraries stumble in any way there is
@@ -166,8 +166,11 @@ def _with_tags(photo, first, page):
     )
 
 
-def _complete(photo):
-    """Check what was read, and stand in for colors that a file does not tell: zeros so far."""
+def _complete(photo, daylight):
+    """Check what was read, and stand in for colors that a file does not tell: zeros so far.
+
+    Without a white balance that of daylight, as raw converters do.
+    """
     if photo.phase not in PHASES:
         raise ValueError(f"found the color pattern {photo.phase}, {EXPECTED}")
     top, left, bottom, right = photo.active
@@ -181,8 +184,8 @@ def _complete(photo):
         raise ValueError(f"found {found}, {EXPECTED} whose black is below white")
     notes, balance, matrix = photo.notes, photo.white_balance, photo.color_matrix
     if not min(balance) > 0:
-        balance = gray_world(photo)
-        notes += ("no white balance in the file: taken from the picture, as if gray on average",)
+        balance = 1 / np.array(daylight)
+        notes += ("no white balance in the file: daylight's is taken",)
     balance = balance / balance[1]
     if not np.any(matrix):
         # a camera whose colors are those of a screen, as raw converters take it
@@ -196,14 +199,3 @@ def _complete(photo):
         model=str(exif.get("Exif.Image.Model", "")).strip(),
         notes=notes,
     )
-
-
-def gray_world(photo):
-    """The mean color of what is neither dark nor clipped: ndarray of R, G and B, G is 1."""
-    light = np.zeros(3)
-    for (y, x), color, black in zip(CELL, photo.phase, photo.black_level.ravel()):
-        plane = active_view(photo)[y::2, x::2]
-        usable = plane[(plane > black) & (plane < 0.95 * photo.white_level)]
-        share = 0.5 if color == "G" else 1.0
-        light["RGB".index(color)] += share * (usable.mean() - black if usable.size else 1)
-    return light / light[1]

@@ -1,6 +1,5 @@
 """A network over a whole frame: overlapping tiles that share noise and level, so no seam exists."""
 
-import functools
 import itertools
 
 import numpy as np
@@ -16,9 +15,7 @@ import megengine  # isort: skip  # after rawkit.nn, which starts it
 STEP = 16  # pixels; tiles start at its multiples, a network's own strides divide it
 EDGE = STEP // 2  # pixels of a plane: the border that is put around a tile
 TILE = 1024  # pixels; with margins about a megapixel at a time goes through the network
-PROBE, KICK = 512, 6400.0  # pixels, DN: the mosaic that shows how far a network sees
-# DN, a thousandth of the noise there: what counts as a change; pixels: how far one is looked for
-SEEN, FAR = 0.5, 128
+REACH = 64  # pixels around one that a network may see, if it does not say
 NOWHERE = np.float32(np.inf)  # nothing clips
 
 
@@ -73,27 +70,6 @@ def per_plane(line):
     return [np.asarray(x, np.float32).reshape(4, 1, 1) for x in line]
 
 
-@functools.lru_cache(maxsize=8)  # a frame asks many times, for its parts
-def _reach(model, *line):
-    """How far around a pixel a network sees, in pixels, given a line as two tuples.
-
-    Measured: one cell of a noisy mosaic changes, and so does the answer, up to there.
-    """
-    rng = np.random.default_rng(0)
-    noisy = rng.normal(8000, 640, (PROBE, PROBE)).astype(np.float32)
-    level = _frame_level(noisy[None], line)
-    line = per_plane(line)
-    before, farthest = _predict_tile(model, noisy, line, level, NOWHERE), 0
-    for at in (PROBE // 2, PROBE // 2 + STEP - 2):  # both ends of the coarsest cell
-        kicked = noisy.copy()
-        kicked[at : at + 2, at : at + 2] += np.float32(KICK)
-        changed = np.abs(_predict_tile(model, kicked, line, level, NOWHERE) - before) > SEEN
-        near = slice(at - FAR, at + FAR)  # the border, which changes too, is farther
-        distance = np.abs(np.argwhere(changed[near, near]) - FAR)
-        farthest = max(farthest, int(distance.max(initial=0)))
-    return farthest
-
-
 def _cut(length, margin):
     """Cut one side into tiles: where each starts, how long it is kept, what it reads.
 
@@ -137,7 +113,7 @@ def denoise_mosaic(model, rggb, noise, white=NOWHERE, progress=None):
         stable = gat(pack_bayer(rggb), *(x * factor for x in line))
         level = stable.mean((1, 2), keepdims=True, dtype=np.float64)
         del stable  # as large as the frame
-    margin = -(-_reach(model, *map(tuple, noise.line)) // STEP) * STEP
+    margin = -(-getattr(model, "reach", REACH) // STEP) * STEP
     down, across = (_cut(length, margin) for length in rggb.shape)
     clean = np.empty_like(rggb)
     tiles = list(itertools.product(down, across))

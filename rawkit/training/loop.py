@@ -89,7 +89,7 @@ def train(
         After SIGINT or SIGTERM, with the step done and the state saved.
     ValueError, OSError
         Before any work: for less than one step, a checkpoint that is a folder or another
-        kind of file, or one that another process is working on (says which).
+        kind of file, or one that another process is working on.
     """
     if steps < 1:
         raise ValueError(f"steps: found {steps!r}, expected at least 1")

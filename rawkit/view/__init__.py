@@ -10,4 +10,4 @@ from .explorer import explore
 from .figures import COLORS, log_ticks, paint_error, paint_residual, plane_colors, use_style
 from .rendering import Rendering, busiest_part, demosaic, estimate_rendering, render
 from .slider import CompareSlider, compare
-from .strength import StrengthSlider, choose_upload, keep_upload
+from .strength import StrengthSlider, keep_upload

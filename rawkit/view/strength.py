@@ -72,29 +72,12 @@ def _reduce(light, step):
     return cells.mean((1, 3))
 
 
-class Upload(ipywidgets.FileUpload):
-    """A button that takes a file from the reader's computer."""
-
-    def __repr__(self):  # what a page without a kernel shows
-        return "A button to upload your raw file: run the notebook to use it"
-
-
-def choose_upload():
-    """Make the button for `keep_upload`.
-
-    Returns
-    -------
-    ipywidgets.FileUpload
-    """
-    return Upload(description="your raw file")
-
-
 def keep_upload(upload, folder):
     """Write what was uploaded to a folder.
 
     Parameters
     ----------
-    upload : what `choose_upload` returned
+    upload : ipywidgets.FileUpload
     folder : str or Path
 
     Returns

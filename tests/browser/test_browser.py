@@ -213,7 +213,7 @@ def test_widgets_live(server, drive, front_end):
 
 
 PHOTOGRAPH = """
-from rawkit.view import StrengthSlider, choose_upload, keep_upload
+from rawkit.view import StrengthSlider, keep_upload
 before = np.stack([noisy[0]] * 3, axis=-1).astype(np.float32) / 16384
 after = np.stack([gt[0]] * 3, axis=-1).astype(np.float32) / 16384
 tone = lambda light: np.uint8(np.rint(255 * np.clip(light, 0, 1)))
@@ -225,7 +225,7 @@ def keep(change):
         print("kept", keep_upload(upload, "kept").name)
 
 import ipywidgets
-upload, answer = choose_upload(), ipywidgets.Output()
+upload, answer = ipywidgets.FileUpload(), ipywidgets.Output()
 upload.observe(keep, "value")
 ipywidgets.VBox([upload, answer])
 """
