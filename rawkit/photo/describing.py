@@ -33,11 +33,12 @@ def describe(photo):
     seen, clip = active_view(photo).shape, find_clip(photo)
     black = " ".join(f"{b:g}" for b in sorted(set(photo.black_level.ravel())))
     red, green, blue = 1 / photo.white_balance
+    bits = int(photo.white_level).bit_length()
     lines = [
         f"camera: {_camera(photo)}",
         f"pixels: {width} x {height} stored, {seen[1]} x {seen[0]} seen from column {left}, "
         f"row {top}; {photo.phase}",
-        f"levels: black {black}, white {photo.white_level:g} ({photo.bits} bits)",
+        f"levels: black {black}, white {photo.white_level:g} ({bits} bits)",
         f"clipped: {100 * clipped_share(photo, clip):.2f} % of the pixels",
         f"white balance: red {red:.2f}, green {green:.2f}, blue {blue:.2f}",
     ]
@@ -55,7 +56,7 @@ def describe(photo):
 
 
 def _camera(photo):
-    words = [photo.model if photo.make in photo.model else f"{photo.make} {photo.model}".strip()]
+    words = [photo.camera]
     for name, say in EXPOSURE.items():
         value = exposure(photo.metadata, name)
         words.append("" if value is None else say(value))

@@ -138,14 +138,11 @@ def _extra_tags(photo, own, of_raw):
 
 
 def _file_tags(photo):
-    camera = f"{photo.make} {photo.model}".strip() or "unknown camera"
     own = {
         tags.ORIENTATION: (tags.SHORT, [photo.orientation]),
-        tags.MAKE: (tags.ASCII, photo.make),
-        tags.MODEL: (tags.ASCII, photo.model),
         tags.DNG_VERSION: (tags.BYTE, [1, 4, 0, 0]),
         tags.DNG_BACKWARD: (tags.BYTE, [1, 3, 0, 0]),  # since opcode lists may be in it
-        tags.UNIQUE_MODEL: (tags.ASCII, camera),
+        tags.UNIQUE_MODEL: (tags.ASCII, photo.camera or "unknown camera"),
         tags.COLOR_MATRIX: (tags.SRATIONAL, photo.color_matrix.ravel()),
         tags.ILLUMINANT: (tags.SHORT, [D65]),
         tags.AS_SHOT_NEUTRAL: (tags.RATIONAL, photo.white_balance),

@@ -11,12 +11,12 @@ STRIP = 256  # rows that are turned at once, to bound memory; even
 EXACT = 0.02  # codes; float32 is this good, so what is this near to a code is that code
 
 _FIELDS = (
-    "mosaic active phase black_level black_deltas white_level bits white_balance color_matrix "
-    "orientation make model metadata tags noise_profile notes"
+    "mosaic active phase black_level black_deltas white_level white_balance color_matrix "
+    "orientation camera metadata tags noise_profile notes"
 )
 
 
-class Photo(namedtuple("Photo", _FIELDS, defaults=("", "", None, {}, None, ()))):
+class Photo(namedtuple("Photo", _FIELDS, defaults=("", None, {}, None, ()))):
     """A raw file's frame and what is needed to develop it.
 
     Attributes
@@ -33,15 +33,14 @@ class Photo(namedtuple("Photo", _FIELDS, defaults=("", "", None, {}, None, ())))
         What a row and a column add to the black level; zeros for most cameras.
     white_level : float, codes
         As the file claims it; see `find_clip`.
-    bits : int
-        The bits of the white level.
     white_balance : ndarray, shape (3,)
         As shot: the camera's answer to a neutral surface, green 1 (DNG: AsShotNeutral).
     color_matrix : ndarray, shape (3, 3)
         From XYZ to the camera's colors (DNG: ColorMatrix1, or LibRaw's table, for D65).
     orientation : int
         TIFF's 1-8.
-    make, model : str
+    camera : str
+        Its maker and model.
     metadata : Metadata
         Exif, IPTC and XMP, which a copy keeps.
     tags : dict of int to (type, count, value)

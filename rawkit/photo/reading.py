@@ -118,7 +118,6 @@ def _from_libraw(raw):
         black_level=np.array(raw.black_level_per_channel, float)[cell],
         black_deltas=(np.zeros(sizes.height), np.zeros(sizes.width)),
         white_level=white,
-        bits=int(white).bit_length(),
         white_balance=np.array([1 / g if g > 0 else 0 for g in gains]),
         color_matrix=np.array(raw.rgb_xyz_matrix, float)[:3],
         orientation=ORIENTATIONS[sizes.flip & 7],
@@ -157,7 +156,6 @@ def _with_tags(photo, first, page):
         black_level=np.tile(np.reshape(black, (rows, columns)), (2 // rows, 2 // columns)),
         black_deltas=tuple(deltas),
         white_level=white,
-        bits=int(white).bit_length(),
         white_balance=balance,
         color_matrix=matrix,
         tags=kept,
@@ -192,10 +190,10 @@ def _complete(photo, daylight):
         matrix = balance[:, None] * np.linalg.inv(SRGB_TO_XYZ)
         notes += ("no color matrix in the file: colors are approximate",)
     exif = photo.metadata.exif
+    make, model = (str(exif.get(f"Exif.Image.{name}", "")).strip() for name in ("Make", "Model"))
     return photo._replace(
         white_balance=balance,
         color_matrix=matrix,
-        make=str(exif.get("Exif.Image.Make", "")).strip(),
-        model=str(exif.get("Exif.Image.Model", "")).strip(),
+        camera=model if make in model else f"{make} {model}",
         notes=notes,
     )
