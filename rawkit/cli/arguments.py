@@ -46,46 +46,42 @@ def make_parser():
 def _add_denoise(commands):
     usage = "%(prog)s IN OUT, or: IN [IN ...] --to FOLDER  [options]"
     words = "denoise patches, or raw photographs"
-    denoise = commands.add_parser("denoise", help=words, usage=usage)
+    add = commands.add_parser("denoise", help=words, usage=usage).add_argument
     words = "IN.bin OUT.bin; a raw file and OUT.dng; or raw files, folders of them, and a folder"
-    denoise.add_argument("paths", metavar="IN OUT", type=Path, nargs="+", help=words)
-    denoise.add_argument("--to", metavar="FOLDER", type=Path, help="where NAME_denoised.dng go")
-    denoise.add_argument("--weights", metavar="FILE", type=Path, help="default: the suite's own")
-    words = "run the .py file beside the weights, which defines a network of your own"
-    denoise.add_argument("--run-code", action="store_true", help=words)
-    denoise.add_argument("--overwrite", action="store_true", help="replace what is there")
-    words = "patches: average over eight views; slower"
-    denoise.add_argument("--self-ensemble", action="store_true", help=words)
+    add("paths", metavar="IN OUT", type=Path, nargs="+", help=words)
+    add("--to", metavar="FOLDER", type=Path, help="where NAME_denoised.dng go")
+    add("--weights", metavar="FILE", type=Path, help="default: the suite's own")
+    add("--run-code", action="store_true", help="run the code of a network of your own")
+    add("--overwrite", action="store_true", help="replace what is there")
+    add("--self-ensemble", action="store_true", help="patches: mean of eight views; slower")
     words = "photograph: 0, untouched, to 1 (default); up to 2 for cameras that smooth noise"
-    denoise.add_argument("--strength", metavar="S", type=float, default=1.0, help=words)
-    words = "photograph: also hot and dead pixels"
-    denoise.add_argument("--remove-hot-pixels", action="store_true", help=words)
+    add("--strength", metavar="S", type=float, default=1.0, help=words)
+    add("--remove-hot-pixels", action="store_true", help="photograph: also hot and dead pixels")
 
 
 def _add_synth(commands):
-    synth = commands.add_parser("synth", help="write a synthetic dataset")
-    synth.add_argument("folder", metavar="FOLDER", type=Path)
-    synth.add_argument("--train", metavar="N", type=int, default=0, help="pairs to train on")
-    synth.add_argument("--test", metavar="N", type=int, default=0, help="pairs to test on")
-    synth.add_argument("--seed", metavar="S", type=int, default=0, help="default: 0")
-    synth.add_argument("--preset", default="mixed", help="mixed (default), sharp or soft")
-    synth.add_argument("--photos", metavar="FOLDER", type=Path, help="default: the bundled ones")
+    add = commands.add_parser("synth", help="write a synthetic dataset").add_argument
+    add("folder", metavar="FOLDER", type=Path)
+    add("--train", metavar="N", type=int, default=0, help="pairs to train on")
+    add("--test", metavar="N", type=int, default=0, help="pairs to test on")
+    add("--seed", metavar="S", type=int, default=0, help="default: 0")
+    add("--preset", default="mixed", help="mixed (default), sharp or soft")
+    add("--photos", metavar="FOLDER", type=Path, help="default: the bundled ones")
     words = "which scenes: train, on which the suite's networks learned, validation, or test"
-    synth.add_argument("--train-split", metavar="SPLIT", default="train", help=words)
-    synth.add_argument("--test-split", metavar="SPLIT", default="test", help=words)
-    synth.add_argument("--workers", metavar="N", type=int, help="default: one a core")
-    synth.add_argument("--overwrite", action="store_true", help="replace a dataset there")
+    add("--train-split", metavar="SPLIT", default="train", help=words)
+    add("--test-split", metavar="SPLIT", default="test", help=words)
+    add("--workers", metavar="N", type=int, help="default: one a core")
+    add("--overwrite", action="store_true", help="replace a dataset there")
 
 
 def _add_train(commands):
-    train = commands.add_parser("train", help="train a network on synthetic data")
+    add = commands.add_parser("train", help="train a network on synthetic data").add_argument
     words = "BlindUNet or Baseline; or release: all that made the suite's weights"
-    train.add_argument("network", metavar="NETWORK", help=words)
-    train.add_argument("--folder", type=Path, help="default: pretrain in the outputs folder")
-    train.add_argument("--steps", type=int, help="default: 12000")
-    train.add_argument("--scenes", type=int, default=2400, help="clean scenes; default: 2400")
-    train.add_argument("--seed", type=int, help="default: 1")
-    train.add_argument("--start", metavar="FILE", type=Path, help="weights to start from")
-    words = "default: 2e-3; with --start 5e-4"
-    train.add_argument("--learning-rate", metavar="R", type=float, help=words)
-    train.add_argument("--crop", type=int, help="side of the crops, pixels; default: 96")
+    add("network", metavar="NETWORK", help=words)
+    add("--folder", type=Path, help="default: pretrain in the outputs folder")
+    add("--steps", type=int, help="default: 12000")
+    add("--scenes", type=int, default=2400, help="clean scenes; default: 2400")
+    add("--seed", type=int, help="default: 1")
+    add("--start", metavar="FILE", type=Path, help="weights to start from")
+    add("--learning-rate", metavar="R", type=float, help="default: 2e-3; with --start 5e-4")
+    add("--crop", type=int, help="side of the crops, pixels; default: 96")

@@ -16,7 +16,7 @@ from .recipes import log_uniform
 
 MAX_PIXELS = 50e6  # of a photograph: Pillow holds 4 bytes of each, 200 MB
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")  # no kind that starts other programs
-KEPT_PIXELS = 4e6  # smaller photographs stay decoded, 16 of them: 200 MB
+KEPT_BYTES = 1e6  # smaller files stay decoded, 16 of them: 200 MB
 
 
 def usable_photographs(files, size=256, report=print):
@@ -63,18 +63,10 @@ def _fault(path, size):
     return None
 
 
+@functools.lru_cache(maxsize=16)
 def _decode(path):
     with Image.open(path, formats=FORMATS) as image:
         return image.convert("RGB")
-
-
-_decode_kept = functools.lru_cache(maxsize=16)(_decode)
-
-
-def _open(path):
-    with Image.open(path, formats=FORMATS) as image:
-        small = image.size[0] * image.size[1] <= KEPT_PIXELS
-    return _decode_kept(path) if small else _decode(path)
 
 
 def photo_scene(rng, photographs, size, scale):
@@ -94,7 +86,9 @@ def photo_scene(rng, photographs, size, scale):
     -------
     ndarray, shape (size, size, 3), float32, linear light in 0-1
     """
-    photo = _open(photographs[rng.integers(len(photographs))])
+    path = photographs[rng.integers(len(photographs))]
+    decode = _decode if path.stat().st_size < KEPT_BYTES else _decode.__wrapped__
+    photo = decode(path)
     fits = size / min(photo.size)
     factor = max(log_uniform(rng, *scale), fits)
     side = size / factor
