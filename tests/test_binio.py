@@ -64,6 +64,7 @@ def test_pairs_of_different_number_are_named(tmp_path, patches):
         open_pairs(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
 def test_reading_a_gigabyte_holds_none_of_it(tmp_path):
     path = tmp_path / "large.bin"

@@ -124,6 +124,7 @@ def training(path, width=10, crop=12, steps=200):
     return np.array(losses), weights
 
 
+@pytest.mark.slow
 def test_training_takes_the_same_course_as_native():
     losses = [training(path)[0] for path in ("onednn", "native")]
     if not np.isfinite(losses[1]).all():  # MegEngine's own layers go wrong once in some hundreds
@@ -133,6 +134,7 @@ def test_training_takes_the_same_course_as_native():
     assert difference(*smooth) < 0.01
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     # large enough for all threads; in this process twice, and once in a new one
     args = "'onednn', 16, 48, 20"

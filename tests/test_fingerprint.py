@@ -129,6 +129,7 @@ print(before == name(), before)
 """
 
 
+@pytest.mark.slow
 def test_a_notebook_finds_its_runs_again_in_another_kernel():
     """There rawkit comes from "..", layers have run, and other libraries have state."""
     command, folder = [sys.executable, "-W", "ignore", "-c", PROGRAM], places.ROOT / "notebooks"

@@ -65,7 +65,7 @@ def test_strength_0_changes_nothing_and_others_mix_evenly(shipped, shot):
 
 
 @pytest.mark.parametrize("factor", [None, np.array([[1.0, 2.0], [3.0, 4.0]])])
-@pytest.mark.parametrize("network", ["shipped", "baseline"])
+@pytest.mark.parametrize("network", ["shipped", pytest.param("baseline", marks=pytest.mark.slow)])
 def test_tiles_agree_with_the_whole(monkeypatch, shipped, shot, network, factor):
     megengine.random.seed(1)
     model = Baseline() if network == "baseline" else shipped

@@ -127,9 +127,8 @@ def test_a_page_leads_to_pages(notebooks):
     assert len(notebook.cells) == 1
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_notebooks_and_their_kernel(number, outputs, notebooks, tmp_path, start):
     note = tmp_path / "kernel"
     notebooks("01_long", f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\n"

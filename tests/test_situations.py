@@ -89,7 +89,7 @@ def denoise_command(out):
 
 
 @pytest.mark.skipif(not str(ROOT).isascii(), reason="threadpoolctl cannot name it in ASCII")
-@pytest.mark.parametrize("streams", ["", "<&- 2>&-"])
+@pytest.mark.parametrize("streams", [pytest.param("", marks=pytest.mark.slow), "<&- 2>&-"])
 def test_locale_umask_no_home_and_closed_streams(streams, tmp_path):
     """MegEngine's C code writes to stream 2, which must be no file of ours."""
     out = tmp_path / "out.bin"
@@ -141,6 +141,7 @@ plt.show()
 """
 
 
+@pytest.mark.slow
 def test_figures_show_whatever_the_user_has_set(tmp_path, monkeypatch):
     (tmp_path / "matplotlibrc").write_text("figure.facecolor: black\n")
     startup = tmp_path / "ipython" / "profile_default" / "startup"
