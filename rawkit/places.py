@@ -206,8 +206,8 @@ def run_lock(path):
     path = Path(os.path.realpath(str(path)))
     check_folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
-    note = path.with_name(f".{path.name}.lock")
-    lock = filelock.FileLock(str(note), timeout=0)
+    hidden = path.with_name(f".{path.name}.lock")
+    lock = filelock.FileLock(str(hidden), timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -216,5 +216,5 @@ def run_lock(path):
         yield
     finally:
         with contextlib.suppress(OSError):
-            note.unlink()
+            hidden.unlink()
         lock.release()

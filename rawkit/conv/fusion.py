@@ -130,9 +130,10 @@ def _read(params, new):
     """Parameters as arrays; new ones at once: to wait for each takes a seventh of a small step."""
     if not (new and params):
         return [param.numpy() for param in params]
+    shapes = [tuple(map(int, param.shape)) for param in params]
     flat = F.concat([param.detach().flatten() for param in params]).numpy()
-    parts = np.split(flat, np.cumsum([np.prod(param.shape) for param in params[:-1]]))
-    return [part.reshape(param.shape) for part, param in zip(parts, params)]
+    parts = np.split(flat, np.cumsum([np.prod(shape) for shape in shapes[:-1]]))
+    return [part.reshape(shape) for part, shape in zip(parts, shapes)]
 
 
 def _plan(key):

@@ -2,7 +2,8 @@
 
 Every network takes and returns float32 tensors of shape (N, 1, H, W), RGGB
 mosaics in 0-1 (DN / 65536); H and W even.  Networks that estimate the noise
-themselves need 48 x 48 pixels for it.
+themselves need 48 x 48 pixels for it.  `reach` says how far around a pixel a network
+looks, in pixels: photographs go through it in tiles that overlap by so much.
 """
 
 import logging
@@ -36,6 +37,8 @@ class Baseline(M.Module):
     ----------
     MegCup 2022 (Megvii), RAW denoising, the organizers' baseline.
     """
+
+    reach = 13  # six times a cell of the mosaic, and one pixel
 
     def __init__(self, output_activation=False):
         super().__init__()
@@ -83,7 +86,7 @@ class BlindUNet(Stabilized):
     "A ConvNet for the 2020s", CVPR 2022 (the block, here without normalization).
     """
 
-    reach = 32  # pixels of a mosaic around each that change its answer; measured, to 0.5 DN
+    reach = 32  # measured: what is farther away changes a pixel's answer by less than 0.5 DN
 
     def __init__(self):
         super().__init__()

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import rawpy
 
+from ..bayer import pack_bayer
 from . import tags
 from .dng import SRGB_TO_XYZ
-from .frame import PHASES, Photo
+from .frame import PHASES, Photo, levels, to_rggb
 from .metadata import read_metadata
 
 # how raw files and JPEG begin; the competition's patch files have no header
@@ -73,10 +74,10 @@ def read_photo(path):
             tiff = tags.open_dng(file)
             page = None if tiff is None else _raw_page(tiff)
             with rawpy.imread(str(path)) as raw:
-                photo, daylight = _from_libraw(raw), raw.daylight_whitebalance[:3]
+                photo = _from_libraw(raw)
             if page is not None:
                 photo = _with_tags(photo, tiff.pages[0], page)
-        return _complete(photo._replace(metadata=read_metadata(path)), daylight)
+        return _complete(photo._replace(metadata=read_metadata(path)))
     except OSError:
         raise
     except Exception as error:  # over a damaged file libraries stumble in any way there is
@@ -164,11 +165,8 @@ def _with_tags(photo, first, page):
     )
 
 
-def _complete(photo, daylight):
-    """Check what was read, and stand in for colors that a file does not tell: zeros so far.
-
-    Without a white balance that of daylight, as raw converters do.
-    """
+def _complete(photo):
+    """Check what was read, and stand in for colors that a file does not tell: zeros so far."""
     if photo.phase not in PHASES:
         raise ValueError(f"found the color pattern {photo.phase}, {EXPECTED}")
     top, left, bottom, right = photo.active
@@ -182,8 +180,9 @@ def _complete(photo, daylight):
         raise ValueError(f"found {found}, {EXPECTED} whose black is below white")
     notes, balance, matrix = photo.notes, photo.white_balance, photo.color_matrix
     if not min(balance) > 0:
-        balance = 1 / np.array(daylight)
-        notes += ("no white balance in the file: daylight's is taken",)
+        red, gr, gb, blue = pack_bayer(to_rggb(photo)).mean((1, 2)) - levels(photo)[1]
+        balance = np.maximum([red, (gr + gb) / 2, blue], 1)
+        notes += ("no white balance in the file: taken from the picture, as if gray on average",)
     balance = balance / balance[1]
     if not np.any(matrix):
         # a camera whose colors are those of a screen, as raw converters take it
@@ -194,6 +193,6 @@ def _complete(photo, daylight):
     return photo._replace(
         white_balance=balance,
         color_matrix=matrix,
-        camera=model if make in model else f"{make} {model}",
+        camera=model if make in model else f"{make} {model}".strip(),
         notes=notes,
     )

@@ -15,7 +15,7 @@ import megengine  # isort: skip  # after rawkit.nn, which starts it
 STEP = 16  # pixels; tiles start at its multiples, a network's own strides divide it
 EDGE = STEP // 2  # pixels of a plane: the border that is put around a tile
 TILE = 1024  # pixels; with margins about a megapixel at a time goes through the network
-REACH = 64  # pixels around one that a network may see, if it does not say
+REACH = 128  # pixels; how far a network sees that has no attribute `reach`
 NOWHERE = np.float32(np.inf)  # nothing clips
 
 
@@ -89,6 +89,7 @@ def denoise_mosaic(model, rggb, noise, white=NOWHERE, progress=None):
     Parameters
     ----------
     model : a network of `rawkit.nn`, in evaluation mode
+        Its attribute `reach` says how far around a pixel it looks, in pixels; 128 if it has none.
     rggb : array, shape (H, W), float32, DN; H and W even
         May lie below 0; it is not clipped.
     noise : FrameNoise

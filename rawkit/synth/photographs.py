@@ -16,7 +16,7 @@ from .recipes import log_uniform
 
 MAX_PIXELS = 50e6  # of a photograph: Pillow holds 4 bytes of each, 200 MB
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")  # no kind that starts other programs
-KEPT_BYTES = 1e6  # smaller files stay decoded, 16 of them: 200 MB
+KEPT_PIXELS = 4e6  # smaller photographs stay decoded, up to 16 of them: 200 MB
 
 
 def usable_photographs(files, size=256, report=print):
@@ -86,9 +86,9 @@ def photo_scene(rng, photographs, size, scale):
     -------
     ndarray, shape (size, size, 3), float32, linear light in 0-1
     """
-    path = photographs[rng.integers(len(photographs))]
-    decode = _decode if path.stat().st_size < KEPT_BYTES else _decode.__wrapped__
-    photo = decode(path)
+    photo = _decode(photographs[rng.integers(len(photographs))])
+    if photo.width * photo.height > KEPT_PIXELS:
+        _decode.cache_clear()
     fits = size / min(photo.size)
     factor = max(log_uniform(rng, *scale), fits)
     side = size / factor

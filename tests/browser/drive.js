@@ -224,7 +224,7 @@ async function drivePhotograph(slider) {
   report.lens = await lens(slider);
   await shot("half", slider.locator(".rawkit-picture"));
   const chosen = page.waitForEvent("filechooser");
-  await page.locator(".widget-upload, .jupyter-button:has-text('raw file')").first().click();
+  await page.locator(".widget-upload, .jupyter-button:has-text('Upload')").first().click();
   await (await chosen).setFiles(job.upload);
   await page.waitForFunction(() => document.body.innerText.includes("kept night.dng"));
 }
