@@ -255,4 +255,4 @@ def test_the_log_holds_the_curve(tmp_path, pairs):
     write_log(str(tmp_path / "log.csv"), history)
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[0] == "step,loss,score" and len(lines) == 4
-    assert lines[3] == f"3,{history.losses[2]:.8g},8.50000"
+    assert lines[3] == f"3,{history.losses[2]:.8g},8.5"

@@ -10,7 +10,7 @@ import megengine.autodiff
 import numpy as np
 from tqdm import tqdm
 
-from ..places import atomic_file, run_lock, show_path
+from ..places import run_lock, show_path, write_whole
 from .checkpoint import Checkpoint
 from .fingerprint import describe_run
 from .losses import l1_loss
@@ -224,9 +224,8 @@ def write_log(path, history):
     path : str or Path
     history : History
     """
-    scores = {step: f"{score:.5f}" for step, score in history.scores}
-    lines = ["step,loss,score"]
-    for step, loss in enumerate(history.losses, start=1):
-        lines.append(f"{step},{loss:.8g},{scores.get(step, '')}")
-    with atomic_file(path) as file:
-        file.write(("\n".join(lines) + "\n").encode())
+    import pandas
+
+    table = pandas.DataFrame({"loss": history.losses}, range(1, len(history.losses) + 1))
+    table["score"] = pandas.Series(dict(history.scores), dtype=float)
+    write_whole(path, table.to_csv(index_label="step", float_format="%.8g").encode())
