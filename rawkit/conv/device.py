@@ -44,7 +44,11 @@ NO_GPU = ("info: +", "debug: failed to load cuda func")  # and again in each pro
 @contextlib.contextmanager
 def without_lines(phrases):
     """Drop lines that contain one of the phrases from stderr; everything else is passed on."""
-    saved = os.dup(2)
+    try:
+        saved = os.dup(2)
+    except OSError:  # no stderr to be quiet on
+        yield
+        return
     with tempfile.TemporaryFile() as caught:
         sys.stderr.flush()
         os.dup2(caught.fileno(), 2)
