@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from rawkit.cli.main import main
+from rawkit.nn import SHIPPED, load_model
 from rawkit.nn.tensor_files import load_arrays, save_arrays
-from rawkit.nn.weights import load_model
 from rawkit.training import release
-from rawkit.training.release import pretrain, pretrain_release
+from rawkit.training.release import pretrain
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def few_patches(monkeypatch):
 
 @pytest.mark.parametrize("network", ["BlindUNet", "Baseline"])
 def test_a_network_is_trained_from_nothing(tmp_path, network):
-    path, history = pretrain(network, str(tmp_path), steps=2, scenes=3, data=str(tmp_path / "data"))
+    path, history = pretrain(network, str(tmp_path), steps=2, scenes=3)
     assert len(history.losses) == 2 and np.isfinite(history.losses).all()
     model, meta = load_model(path)
     assert type(model).__name__ == network
@@ -42,19 +42,24 @@ def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
         pretrain("BlindUNet", tmp_path, steps=1, scenes=3, start=start)
 
 
-def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch):
-    stages = [dict(stage, steps=1, crop=48) for stage in release.RELEASE[:3]]
-    monkeypatch.setattr(release, "RELEASE", stages)
-    path, _ = pretrain_release(str(tmp_path), scenes=3)
-    model, meta = load_model(path)
-    assert meta["steps"] == len(stages)
-    history, words = meta["start"], []
-    while history:
-        words, history = words + [history["command"]], history.get("start")
-    assert [" --learning-rate 0.001 --start" in w for w in words] == [1, 0]
-    assert len(list(tmp_path.glob("*/scenes*"))) == 0, "the scenes are shared"
+def test_the_release_is_one_command_that_goes_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(release, "RELEASE", dict(release.RELEASE, steps=1, crop=48))
+    words = ["train", "release", "--folder", str(tmp_path), "--scenes", "3"]
+    assert main(words) == 0
+    path = tmp_path / "BlindUNet.safetensors"
     before = path.read_bytes()
-    assert pretrain_release(tmp_path, scenes=3)[0].read_bytes() == before
+    assert load_model(path)[1]["command"].startswith("python -m rawkit train BlindUNet --steps 1")
+    assert main(words) == 0 and path.read_bytes() == before
+    assert "BlindUNet.safetensors: validation score" in capsys.readouterr().out
+
+
+def test_the_weights_that_come_with_the_suite_are_the_release():
+    meta = load_model(SHIPPED)[1]
+    chosen = dict(release.RELEASE)
+    start = f"python -m rawkit train {chosen.pop('network')} "
+    assert meta["command"].startswith(start) and "start" not in meta
+    for name, value in chosen.items():
+        assert f" --{name} {value}" in meta["command"]
 
 
 def test_a_training_that_diverges_is_one_line(tmp_path, capsys):
@@ -76,7 +81,7 @@ def test_a_training_that_diverges_is_one_line(tmp_path, capsys):
         ("Baseline", "--crop", 0, "crop: found 0"),
         ("Baseline", "--crop", 256, "crop: found 256"),
         ("Large", "--steps", 1, "found network 'Large', expected one of Baseline, BlindUNet"),
-        ("release", "--steps", 9, "release: found steps, which its stages fix"),
+        ("release", "--steps", 9, "release: found steps, which it fixes"),
     ],
 )
 def test_what_cannot_be_is_named(tmp_path, fails, network, option, value, words):

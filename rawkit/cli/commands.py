@@ -7,7 +7,7 @@ from .denoise import denoise, is_photo_file
 __all__ = ["check", "denoise", "doctor", "info", "notebooks", "score", "synth", "train"]
 
 # what `train` lets one choose; a release has its own
-STAGES = ("steps", "seed", "start", "crop", "learning_rate")
+OPTIONS = ("steps", "seed", "start", "crop", "learning_rate")
 
 
 def info(args):
@@ -73,16 +73,14 @@ def synth(args):
 def train(args):
     """Train a network on synthetic data."""
     from ..places import outputs_folder, show_path
-    from ..training.release import pretrain, pretrain_release
+    from ..training.release import RELEASE, pretrain
 
     folder = args.folder or outputs_folder() / "pretrain"
-    chosen = {name: getattr(args, name) for name in STAGES if getattr(args, name) is not None}
-    if args.network != "release":
-        path, history = pretrain(args.network, folder, scenes=args.scenes, **chosen)
-    elif chosen:
-        raise ValueError(f"release: found {', '.join(chosen)}, which its stages fix")
-    else:
-        path, history = pretrain_release(folder, args.scenes)
+    chosen = {name: getattr(args, name) for name in OPTIONS if getattr(args, name) is not None}
+    if args.network == "release" and chosen:
+        raise ValueError(f"release: found {', '.join(chosen)}, which it fixes")
+    chosen = RELEASE if args.network == "release" else dict(chosen, network=args.network)
+    path, history = pretrain(folder=folder, scenes=args.scenes, **chosen)
     print(f"{show_path(path)}: validation score {history.scores[-1][1]:.3f}")
     weights = show_path(outputs_folder() / "weights")
     print(f"to hand it in, copy it to {weights}, where notebook 05 looks")

@@ -28,33 +28,15 @@ SCENES_SEED = 11
 VALIDATION_SEED = 5
 VALIDATION_PRESETS = ("sharp", "soft")  # crisp and phone-like optics
 VALIDATION_PATCHES = 32  # of each preset
-# What made the weights of the suite; each stage starts from the one before.  Larger crops
-# give noise estimates nearly as good as those of a whole patch.  (Stages 1 to 3 looked once
-# at every crop then, 4 to 6 twice, and 7 drew it for each batch, once or twice.)
-RELEASE = (
-    {"steps": 12000, "seed": 1},
-    {"steps": 12000, "seed": 2, "crop": 128, "learning_rate": 1e-3},
-    {"steps": 4000, "seed": 3, "crop": 128, "learning_rate": 1e-3},
-    {"steps": 3500, "seed": 4, "crop": 128},
-    {"steps": 6000, "seed": 5, "crop": 128},
-    {"steps": 9000, "seed": 8, "crop": 128},
-    {"steps": 15000, "seed": 9, "crop": 128},
-    {"steps": 24000, "seed": 10, "crop": 128, "learning_rate": 1e-3},
-)
+# What made the weights of the suite.  Larger crops give noise estimates nearly as good as those
+# of a whole patch.
+RELEASE = {"network": "BlindUNet", "steps": 36000, "crop": 128}
 # scenes of three kinds take turns, each with its kind of sensors; what is white stays gray
 RECIPES = tuple(get_recipe(p)._replace(neutral_white=True) for p in ("mixed", "sharp", "soft"))
 
 
 def pretrain(
-    network,
-    folder,
-    steps=12000,
-    scenes=2400,
-    seed=1,
-    start=None,
-    crop=96,
-    learning_rate=None,
-    data=None,
+    network, folder, steps=12000, scenes=2400, seed=1, start=None, crop=96, learning_rate=None
 ):
     """Train a network on synthetic data; call again to go on after an interruption.
 
@@ -73,8 +55,6 @@ def pretrain(
         crops of 96.
     learning_rate : float or None
         Of the first steps; None takes 2e-3, or a quarter of it with `start`.
-    data : str, Path or None
-        Where scenes and validation data go, or lie already; None: `folder`.
 
     Returns
     -------
@@ -94,14 +74,14 @@ def pretrain(
     megengine.random.seed(seed)
     model = NETWORKS[network]()
     origin = _take_weights(model, start) if start else {}
-    folder, data = Path(folder), Path(data or folder)
+    folder = Path(folder)
     path, log = folder / f"{network}.safetensors", folder / f"{network}_log.csv"
     for output in (path, log):
         check_output(output)
-    print(f"scenes, made once: {show_path(data)}", flush=True)
+    print(f"scenes, made once: {show_path(folder)}", flush=True)
     with without_lines(NO_GPU):  # from the processes that make scenes
-        clean = _scenes(data, scenes)
-        validation = [_validation(data / preset, preset) for preset in VALIDATION_PRESETS]
+        clean = _scenes(folder, scenes)
+        validation = [_validation(folder / preset, preset) for preset in VALIDATION_PRESETS]
     batches = SyntheticBatches(
         clean,
         batch_size=max(1, round(16 * 96**2 / crop**2)),
@@ -149,35 +129,6 @@ def _check(network, steps, scenes, crop, learning_rate):
         if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"{name}: found {value!r}, expected more than 0")
     check_crop(crop, PATCH_SIZE)
-
-
-def pretrain_release(folder, scenes=2400):
-    """Train the network that comes with the suite from nothing: all stages of `RELEASE`.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where scenes and validation data go, and a folder for each stage.  Called again,
-        it goes on where it was interrupted.
-    scenes : int
-
-    Returns
-    -------
-    path : Path
-        The weights.
-    history : rawkit.training.History
-        Of the last stage.
-
-    Raises
-    ------
-    ValueError, OSError
-        As `pretrain`.
-    """
-    path, history = None, None
-    for number, stage in enumerate(RELEASE, start=1):
-        options = dict(stage, scenes=scenes, start=path, data=folder)
-        path, history = pretrain("BlindUNet", Path(folder) / f"stage_{number}", **options)
-    return path, history
 
 
 def _take_weights(model, start):
