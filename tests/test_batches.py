@@ -43,6 +43,8 @@ def test_pairs_that_do_not_fit_are_named(pairs):
         PairBatches(pairs[0], pairs[1][:3])
     with pytest.raises(ValueError, match="found 3 pairs"):
         PairBatches(pairs[0][:3], pairs[1][:3], index_fault=True)
+    with pytest.raises(ValueError, match="crop: found 300, expected an even number, 2 to 256"):
+        PairBatches(*pairs, crop=300)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from rawkit import places, write_patches
 from rawkit.binio import open_patches
-from rawkit.nn import Baseline, BlindUNet
+from rawkit.nn import Baseline, BlindUNet, stabilized
 from rawkit.training import PairBatches, SyntheticBatches, l1_loss, score_loss
 from rawkit.training.fingerprint import describe_run
 
@@ -65,6 +65,9 @@ def test_of_globals_those_count_that_are_used(monkeypatch):
     assert describe_run(loss=l2) != loss
     monkeypatch.setitem(globals(), "factor", 3)  # named like an attribute
     assert describe_run(network=Scaled, first=Scaled(1.0)) == network
+    network = describe_run(network=BlindUNet)
+    monkeypatch.setattr(stabilized, "HOT", 7.0)
+    assert describe_run(network=BlindUNet) != network, "its base class is code too"
 
 
 CLASS = """
@@ -72,6 +75,7 @@ class Net:
     size = %s
     @staticmethod
     def twice(x):
+        "Say what."
         return x %s 2
     @property
     def one(self):
@@ -81,7 +85,11 @@ class Net:
 
 def test_a_class_in_a_notebook_counts_by_its_members_not_by_comments_and_places():
     first = CLASS % (1, "+", 2)
-    texts = [first, first, "\n\n" + first.replace(" 2\n", "  2  # commented\n\n")]
+    texts = [
+        first,
+        first,
+        "\n\n" + first.replace(" 2\n", "  2  # commented\n\n").replace("what", "more"),
+    ]
     texts += [CLASS % parts for parts in ((0, "+", 2), (1, "-", 2), (1, "+", 0))]
     space, names = {"__name__": "__main__"}, []
     for text in texts:

@@ -39,6 +39,12 @@ def test_same_bytes_for_any_number_of_workers(dataset, tmp_path):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_a_worker_that_is_killed_is_told(monkeypatch):
+    monkeypatch.setattr(patches, "make_mosaic", lambda *args: os.kill(os.getpid(), 9))
+    with pytest.raises(RuntimeError, match="terminated abruptly"):
+        synth.clean_patches(8, 1, workers=2)
+
+
 def test_another_seed_split_or_index_gives_another_scene():
     keys = ("train", 0, 0), ("train", 0, 1), ("train", 1, 0), ("test", 0, 0)
     pairs = [patches.make_pair(split, seed, [], synth.MIXED, i) for split, seed, i in keys]

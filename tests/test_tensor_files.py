@@ -43,7 +43,7 @@ def array(**changes):
         (with_header(array(shape=[1 << 40])), "no readable weights"),
         (with_header(array(), bytes(4)), "no readable weights"),
         (with_header(array(dtype="BF16", shape=[4])), "no readable weights"),
-        (with_header(array(), struct.pack("<ff", 1, np.nan)), "NaN or infinity in 'x'"),
+        (with_header(array(), struct.pack("<ff", 1, np.nan)), "NaN, infinity or text in 'x'"),
         (with_header(dict(array(), __metadata__={"meta": "[1]"})), "no readable weights"),
     ],
 )
@@ -79,7 +79,7 @@ def test_files_of_earlier_versions_are_read_and_never_unpickled(tmp_path):
     arrays, meta = load_arrays(path)
     assert meta == {"steps": 3} and list(arrays) == ["x"]
     np.testing.assert_array_equal(arrays["x"], x)
-    for bad in ({"x": x}, {"x": np.array([print]), "meta": np.array("{}")}):
+    for bad in ({"x": x}, {"x": np.array([print]), "meta": "{}"}, {"x": "text", "meta": "{}"}):
         np.savez(path, **bad)
-        with pytest.raises(ValueError, match="a.npz: found no readable weights"):
+        with pytest.raises(ValueError, match="a.npz: found (no readable weights|.* text in 'x')"):
             load_arrays(path)

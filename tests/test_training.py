@@ -232,6 +232,11 @@ def test_divergence_stops_with_a_message_and_keeps_the_checkpoint(
     assert again.resumed_at == (3 if seconds == 0 else 0)
 
 
+def test_a_loss_may_be_negative(pairs):
+    history = train(new_model(), small_batches(pairs), 3, loss=lambda p, g: l1_loss(p, g) - 2)
+    assert (history.losses < -1).all()
+
+
 def test_validation_sees_averaged_weights_and_leaves_training_alone(pairs):
     plain = train(new_model(), small_batches(pairs), 6, learning_rate=1e-3)
     seen = []

@@ -8,7 +8,7 @@ import pytest
 from slider_pictures import pictures_of
 
 from rawkit import normalized_l1
-from rawkit.view import CompareSlider, compare, estimate_rendering, render
+from rawkit.view import CompareSlider, compare, estimate_rendering, plot_comparison, render
 
 
 @pytest.fixture
@@ -53,6 +53,12 @@ def test_nothing_is_fetched_and_the_text_repeats(scene):
 def test_errors_need_a_reference(scene):
     assert "error" not in compare(scene[:2])._repr_html_().split("<script>")[0]
     assert "error" in compare(scene[:2], gt=scene[2])._repr_html_().split("<script>")[0]
+
+
+def test_a_black_reference_measures_nothing(scene):
+    black = np.zeros_like(scene[2])
+    assert "error" not in compare([*scene[:2], black])._repr_html_().split("<script>")[0]
+    assert len(plot_comparison(*scene[:2], black).axes) == len(plot_comparison(*scene[:2]).axes)
 
 
 def test_bad_mosaics_are_named(scene):

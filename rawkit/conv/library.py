@@ -63,7 +63,7 @@ class Library:
 
     def __init__(self):
         # the wheel puts the library beside Python's own
-        places = [Path(sys.prefix), Path(np.__file__).resolve().parents[4]]
+        places = [Path(sys.prefix), *list(Path(np.__file__).resolve().parents)[4:5]]
         names = [str(place / "lib" / "libdnnl.so.3") for place in places]
         found = [name for name in names if os.path.exists(name)] + ["libdnnl.so.3"]
         # Idle threads would spin for milliseconds after each loop, on a core that others need.

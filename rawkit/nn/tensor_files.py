@@ -66,8 +66,8 @@ def load_arrays(path):
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ValueError(f"{path}: found no readable weights ({reason})") from None
     for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{path}: found NaN or infinity in {name!r}, expected numbers")
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise ValueError(f"{path}: found NaN, infinity or text in {name!r}, expected numbers")
     return arrays, meta
 
 

@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import numpy as np
 
-NEAR_WHITE = 0.85 * 65535  # DN; white levels lie above
+NEAR_WHITE = 0.85 * 65535  # DN; nearly all white levels lie above
 
 
 class NoiseLine(namedtuple("NoiseLine", "shot_noise intercept")):

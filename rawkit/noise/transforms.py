@@ -15,7 +15,7 @@ import numpy as np
 # Below this the root is continued by its tangent: where a line is too steep, pixels
 # darker than its zero are kept apart.  3/8 is where the transform of 0 photons lies.
 TOE = 0.375
-LEAST_SLOPE = 0.1  # DN; a twentieth of the smallest slope of any sensor of `rawkit.synth`
+LEAST_SLOPE = 0.1  # DN; a seventh of the smallest slope of any sensor of `rawkit.synth`
 # A slope of almost nothing (all pixels clipped, or noise without light) would make the
 # electrons too many for float32: the read noise is taken for at most so many.
 MOST_READ_ELECTRONS = 300.0

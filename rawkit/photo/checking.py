@@ -31,7 +31,7 @@ def find_violation(before, after):
         The largest move of a mean, and where.
     """
     cases = []
-    height, width = (n // (2 * BLOCK) * 2 * BLOCK for n in active_view(before).shape)
+    height, width = (n // 2 * 2 for n in active_view(before).shape)
     for (y, x), color, black in zip(CELL, before.phase, before.black_level.ravel()):
         old, new = (_blocks(active_view(p)[y:height:2, x:width:2]) for p in (before, after))
         light = np.maximum(old.mean(-1) - black, 0)
@@ -44,7 +44,9 @@ def find_violation(before, after):
         beyond = np.abs(moved) - noise - CODE - np.maximum(share * light, around)
         if beyond.max() > 0:
             row, column = np.unravel_index(beyond.argmax(), beyond.shape)
-            place = f"row {row * 2 * BLOCK + y}, column {column * 2 * BLOCK + x}"
+            row_at = min(row * 2 * BLOCK, height - 2 * BLOCK) + y
+            column_at = min(column * 2 * BLOCK, width - 2 * BLOCK) + x
+            place = f"row {row_at}, column {column_at}"
             return f"{color} by {moved[row, column]:+.1f} codes at {place}"
     one, other = (case for case in cases if case[0] == "G")
     noise = np.hypot(one[2], other[2])
@@ -53,7 +55,10 @@ def find_violation(before, after):
 
 
 def _blocks(plane):
-    """The pixels of blocks, shape (rows, columns, BLOCK * BLOCK)."""
+    """The pixels of blocks, shape (rows, columns, BLOCK * BLOCK); the last end at the border."""
+    for axis, size in enumerate(plane.shape):
+        starts = np.append(np.arange(0, size - BLOCK, BLOCK), size - BLOCK)
+        plane = plane.take(np.ravel(starts[:, None] + np.arange(BLOCK)), axis)
     rows, columns = (n // BLOCK for n in plane.shape)
     blocks = plane.astype(np.float32).reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2)
     return blocks.reshape(rows, columns, -1)

@@ -22,9 +22,9 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     """Denoise a whole frame.
 
     The answer is checked: no mean of a block may move (`find_violation`).  If one does, the
-    frame is denoised once more, with one noise line for all colors and everywhere, and banding
-    left as it is.  A network that looks twice looks once here: up to 2 % more error, in
-    half of the network's time.
+    frame is denoised again: with banding left as it is, where there was any; then also with one
+    noise line for all colors and everywhere.  A network that looks twice looks once here: up to
+    2 % more error, in half of the network's time.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def denoise_photo(photo, model, strength=1.0, remove_hot_pixels=False, progress=
     ------
     ValueError
         For another strength, a frame below 48 x 48 pixels or of one value, a network
-        that answers NaN, or if both answers move a mean.
+        that answers NaN, or if every answer moves a mean.
     """
     if not 0 <= strength <= MOST_STRENGTH:
         raise ValueError(f"found strength {strength!r}, expected 0 to {MOST_STRENGTH:g}")

@@ -7,6 +7,7 @@ number of workers.
 import contextlib
 import multiprocessing
 import signal
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -69,8 +70,10 @@ def mapper(workers=None):
     if workers == 1:
         yield map
     else:
-        with multiprocessing.get_context("fork").Pool(workers, _leave_signals) as pool:
-            yield partial(pool.imap, chunksize=4)
+        fork = multiprocessing.get_context("fork")
+        # not multiprocessing's Pool, which waits for ever where a worker was killed
+        with ProcessPoolExecutor(workers, fork, _leave_signals) as pool:
+            yield partial(pool.map, chunksize=4)
 
 
 def _leave_signals():

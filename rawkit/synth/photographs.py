@@ -16,7 +16,7 @@ from .recipes import log_uniform
 
 MAX_PIXELS = 50e6  # of a photograph: Pillow holds 4 bytes of each, 200 MB
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")  # no kind that starts other programs
-KEPT_PIXELS = 4e6  # smaller photographs stay decoded, up to 16 of them: 200 MB
+KEPT_PIXELS = 4e6  # smaller photographs stay decoded, up to 16 of them: 256 MB
 
 
 def usable_photographs(files, size=256, report=print):

@@ -1,6 +1,6 @@
-"""The numbers of the synthetic worlds, in one table.
+"""What differs between the synthetic worlds, in one table; what they share stands where it is used.
 
-Where a line names no other source, the number spans what was seen on both sides by
+Where a line, here or there, names no other source, the number spans what was seen on both sides by
 about a decade or, for scenes, was chosen by eye so that patches look like the genuine
 ones: still lifes, print, soft optics.  "Competition" means the statistics that entrants
 of MegCup 2022 published of its 8192 training pairs, and its genuine test patches.
@@ -26,7 +26,7 @@ class Recipe(NamedTuple):
         Mean of a clean mosaic over the white level, log-normal.
     kinds : three shares
         Of sensors: "12-bit", with black removed and little read noise; "10-bit", with
-        black kept near 4096 DN, 160-315 DN of read noise and unequal greens; "any".
+        black kept near 4096 DN, 130-380 DN of read noise and unequal greens; "any".
     shot_noise : (low, high), DN
         Slopes of the "any" kind, log-uniform.
     seen : (low, high), DN

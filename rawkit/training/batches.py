@@ -49,19 +49,20 @@ class PairBatches:
     Raises
     ------
     ValueError
-        If the two differ in shape, or are fewer than the fault needs.
+        If the two differ in shape, or are fewer than the fault needs; for crops that do not fit.
     """
 
     def __init__(
         self, noisy, gt, batch_size=16, crop=None, views=False, seed=100, index_fault=False
     ):
-        crop = crop or noisy.shape[-1]
+        crop = noisy.shape[-1] if crop is None else crop
         self.settings = dict(locals())  # all arguments
         del self.settings["self"]
         if noisy.shape != gt.shape:
             raise ValueError(f"found gt of shape {gt.shape}, expected {noisy.shape} as of noisy")
         if len(noisy) < (batch_size if index_fault else 1):
             raise ValueError(f"found {len(noisy)} pairs, too few for batches of {batch_size}")
+        check_crop(crop, min(noisy.shape[-2:]), 2)
         self._pairs, self._rng = (noisy, gt), random.Random(seed)
 
     def __iter__(self):
@@ -145,7 +146,7 @@ class SyntheticBatches:
     ):
         self.settings = dict(locals())  # all arguments
         del self.settings["self"]
-        check_crop(crop, scenes.shape[-1], 48 if with_line else 2)
+        check_crop(crop, scenes.shape[-1] - 2, 48 if with_line else 2)  # room to be mirrored
         self._scenes, self._step = scenes, 0
 
     def __iter__(self):
@@ -218,7 +219,7 @@ def _rough_line(sensor, crop, rng, error):
     return slope, dark - slope * sensor.black_level
 
 
-def check_crop(crop, side, low=48):
-    """Raise ValueError unless such crops fit into scenes: even, with room to be mirrored."""
-    if crop % 2 or not low <= crop <= side - 2:
-        raise ValueError(f"crop: found {crop!r}, expected an even number, {low} to {side - 2}")
+def check_crop(crop, most, low=48):
+    """Raise ValueError unless the side of crops is even and lies between the two."""
+    if crop % 2 or not low <= crop <= most:
+        raise ValueError(f"crop: found {crop!r}, expected an even number, {low} to {most}")

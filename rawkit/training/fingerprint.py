@@ -17,7 +17,8 @@ import numpy as np
 
 # Of rawkit, what makes a number; that files and fast layers are handled otherwise does not.
 FOLLOWED = tuple("rawkit.training." + name for name in ("losses", "optimizer", "batches"))
-FOLLOWED += ("rawkit.nn.networks", "rawkit.bayer", "rawkit.noise", "rawkit.synth")
+FOLLOWED += tuple("rawkit." + name for name in ("nn.networks", "nn.stabilized", "bayer"))
+FOLLOWED += ("rawkit.noise", "rawkit.synth")
 STDLIB = os.path.realpath(sysconfig.get_paths()["stdlib"])
 
 
@@ -82,7 +83,10 @@ def _inside(thing):
         space, names = thing.__globals__, _global_names(thing.__code__)
         around = {name: space[name] for name in names if name in space}
         cells = [cell.cell_contents for cell in thing.__closure__ or ()]
-        return [thing.__code__, thing.__defaults__, thing.__kwdefaults__, cells, around]
+        code, words = thing.__code__, thing.__doc__
+        values = [x for x in code.co_consts if x is None or x is not words]
+        code = [code.co_code, code.co_names, values]
+        return [code, thing.__defaults__, thing.__kwdefaults__, cells, around]
     if isinstance(thing, type):  # its other members with __ say where it was written
         functions, members = types.FunctionType, vars(thing).items()
         own = {k: v for k, v in members if isinstance(v, functions) or not k.startswith("__")}
@@ -113,4 +117,5 @@ def _is_followed(thing):
     if module is None or name == "__main__":
         return True
     file = os.path.realpath(getattr(module, "__file__", None) or STDLIB)
-    return not (file.startswith(STDLIB) or "-packages" in file)
+    packages = {"site-packages", "dist-packages"}.intersection(file.split(os.sep))
+    return not (file.startswith(STDLIB) or packages)

@@ -208,7 +208,7 @@ class _Run:
 
 def _check_loss(losses, checkpoint):
     reference = np.median(losses[:20])
-    if losses[-1] <= 100 * reference:  # false for NaN
+    if losses[-1] <= 100 * abs(reference):  # false for NaN
         return
     text = f"step {len(losses)}: the loss is {losses[-1]:g}, it began near {reference:g}"
     if checkpoint and Path(checkpoint).is_file():

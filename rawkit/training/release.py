@@ -11,6 +11,7 @@ import numpy as np
 
 from ..binio import PATCH_SIZE, open_pairs
 from ..conv.device import NO_GPU, without_lines
+from ..nn.evaluation import has_test_gt
 from ..nn.networks import NETWORKS
 from ..nn.prediction import denoise
 from ..nn.stabilized import Stabilized
@@ -19,6 +20,7 @@ from ..nn.weights import save_model, set_weights
 from ..places import TEST_INPUT, check_output, show_path
 from ..score import megcup_score
 from ..synth import clean_patches, get_recipe, write_dataset
+from ..synth.patches import check_count
 from .batches import SyntheticBatches, check_crop
 from .loop import train, write_log
 from .losses import score_loss
@@ -66,18 +68,19 @@ def pretrain(
     Raises
     ------
     ValueError
-        If there is no such network, `start` holds another one, or a number is out of range.
+        If there is no such network, `start` holds another one or is the weights' own path, or
+        a number is out of range.
     OSError
         If another process trains this network in this folder.
     """
-    _check(network, steps, scenes, crop, learning_rate)
+    _check(network, steps, scenes, seed, crop, learning_rate)
     megengine.random.seed(seed)
     model = NETWORKS[network]()
     origin = _take_weights(model, start) if start else {}
     folder = Path(folder)
     path, log = folder / f"{network}.safetensors", folder / f"{network}_log.csv"
     for output in (path, log):
-        check_output(output)
+        check_output(output, start)
     print(f"scenes, made once: {show_path(folder)}", flush=True)
     with without_lines(NO_GPU):  # from the processes that make scenes
         clean = _scenes(folder, scenes)
@@ -121,14 +124,15 @@ def pretrain(
     return path, history
 
 
-def _check(network, steps, scenes, crop, learning_rate):
+def _check(network, steps, scenes, seed, crop, learning_rate):
     if network not in NETWORKS:
         raise ValueError(f"found network {network!r}, expected one of {', '.join(NETWORKS)}")
     numbers = {"steps": steps, "scenes": scenes, "learning_rate": learning_rate}
     for name, value in numbers.items():
         if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"{name}: found {value!r}, expected more than 0")
-    check_crop(crop, PATCH_SIZE)
+    check_count("seed", seed, 0)
+    check_crop(crop, PATCH_SIZE - 2)
 
 
 def _take_weights(model, start):
@@ -152,7 +156,7 @@ def _scenes(folder, count):
 
 
 def _validation(folder, preset):
-    if not (folder / TEST_INPUT).is_file():
+    if not has_test_gt(folder):
         options = {"preset": preset, "test_split": "validation", "overwrite": True}
         write_dataset(folder, 0, VALIDATION_PATCHES, VALIDATION_SEED, **options)
     return open_pairs(folder, TEST_INPUT)

@@ -1,9 +1,11 @@
 """Pictures side by side, enlarged by whole factors, so that nothing is resampled."""
 
+import numpy as np
 from matplotlib.patches import Rectangle
 
+from ..score import normalized_l1
 from .figures import DPI, ERROR_LIMIT, RESIDUAL_LIMIT, paint_error, paint_residual
-from .rendering import busiest_part, estimate_rendering, patch_error, render
+from .rendering import busiest_part, estimate_rendering, render
 from .slider import NAMES
 
 GAP = 8  # pixels between pictures
@@ -67,7 +69,8 @@ def plot_comparison(noisy, pred, gt=None):
 
     Parameters
     ----------
-    noisy, pred, gt : arrays, shape (H, W), any real dtype, DN; gt may be None
+    noisy, pred, gt : arrays, shape (H, W), any real dtype, DN
+        A gt of None or without light measures nothing.
 
     Returns
     -------
@@ -80,17 +83,17 @@ def plot_comparison(noisy, pred, gt=None):
     ValueError
         For images of different shapes, not finite or not in DN.
     """
-    images = [noisy, pred] if gt is None else [noisy, pred, gt]
+    images = [noisy, pred] if gt is None or not np.any(gt) else [noisy, pred, gt]
     rendering = estimate_rendering(images[0])
     wholes = [render(image, rendering) for image in images]
     top, left, size = busiest_part(wholes[-1], DETAIL)
     part = slice(top, top + size), slice(left, left + size)
     parts = [whole[part] for whole in wholes]
-    if gt is None:
+    if len(images) == 2:
         maps, notes = [paint_residual(*images)], ["removed"]
         title = f"Removed: gray is 0, white is {RESIDUAL_LIMIT} \u221aDN or more"
     else:
-        errors = [patch_error(image, images[2]) for image in images[:2]]
+        errors = normalized_l1(np.stack(images[:2]), np.stack([gt, gt]))
         change = 100 * (errors[1] / (errors[0] or 1) - 1)
         title = f"Denoised: error {change:+.0f} % (maps: white is {ERROR_LIMIT} \u221aDN)"
         maps = [paint_error(image, images[2]) for image in images[:2]]

@@ -113,9 +113,8 @@ class Explorer(SliderPanel):
             pred = self._mosaic(view[len(REMOVED_BY) :], index)
             return paint_residual(self.noisy[index], pred), ""
         bayer = self._mosaic(view, index)
-        measured = self.gt is not None and view != REFERENCE and self.gt[index].any()
-        note = f"error {patch_error(bayer, self.gt[index]):.2f}" if measured else ""
-        return render(bayer, rendering), note
+        measured = self.gt is not None and view != REFERENCE
+        return render(bayer, rendering), patch_error(bayer, self.gt[index]) if measured else ""
 
     def _compare(self):
         index = self.index

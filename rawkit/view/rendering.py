@@ -17,7 +17,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..bayer import pack_bayer, to_srgb
+from ..bayer import SCALE, pack_bayer, to_srgb
 from ..binio import WHITE_LEVEL
 from ..score import normalized_l1
 
@@ -234,10 +234,10 @@ def check_bayer(bayer, name):
     if not np.isfinite(bayer).all():
         raise ValueError(f"{found} with NaN or infinite values, expected finite DN")
     if bayer.dtype.kind == "f" and 0 < np.abs(bayer).max() <= 1:
-        raise ValueError(f"{found} within 0-1, expected DN: multiply by 65535")
+        raise ValueError(f"{found} within 0-1, expected DN: multiply by {SCALE}")
     return bayer
 
 
 def patch_error(pred, gt):
-    """`normalized_l1` of a single mosaic, shape (H, W): a float in sqrt(DN)."""
-    return float(normalized_l1(pred[None], gt[None])[0])
+    """The `normalized_l1` of a mosaic, (H, W), in words; none where the ground truth is black."""
+    return f"error {normalized_l1(pred[None], gt[None])[0]:.2f}" if gt.any() else ""

@@ -156,7 +156,7 @@ def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
         gt = images[2]
     notes = [""] * len(images)
     if gt is not None:
-        notes = ["" if i is gt else f"error {patch_error(i, gt):.2f}" for i in images]
+        notes = ["" if i is gt else patch_error(i, gt) for i in images]
     rendering = rendering or estimate_rendering(images[0])
     pictures = [render(image, rendering) for image in images]
     return CompareSlider(pictures, labels[: len(pictures)], notes, max_bytes)
