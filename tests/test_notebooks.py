@@ -33,10 +33,6 @@ def settings(monkeypatch, tmp_path, dataset):
     return monkeypatch
 
 
-def test_there_are_seven_in_order():
-    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "05", "06", "07"]
-
-
 BASELINE = f"WEIGHTS = {str(SHIPPED_BASELINE)!r}\n"  # for 05, which must not choose
 DATASETS = {  # pairs to train on, test inputs
     "no pairs, one test patch": (0, 1, "02 03 04 05"),
