@@ -1,7 +1,7 @@
 import pytest
 
 from rawkit.cli.main import main
-from rawkit.nn import SHIPPED, load_model
+from rawkit.nn import load_model
 from rawkit.nn.tensor_files import load_arrays, save_arrays
 from rawkit.training import release
 from rawkit.training.release import pretrain
@@ -44,12 +44,6 @@ def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
     save_arrays(start, arrays, dict(meta, steps="many"))
     with pytest.raises(ValueError, match="start: found steps 'many', expected a int"):
         pretrain("BlindUNet", tmp_path, steps=1, scenes=3, start=start)
-
-
-def test_the_weights_that_come_with_the_suite_are_the_release():
-    words = "train {network} --steps {steps} --scenes 2400 --seed 1 --crop {crop}"
-    command = load_model(SHIPPED)[1]["command"]
-    assert command == "python -m rawkit " + words.format(**release.RELEASE)
 
 
 @pytest.mark.parametrize(
