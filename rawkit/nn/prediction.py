@@ -96,7 +96,8 @@ def denoise_batches(
     """
     step = predict_self_ensemble if self_ensemble else predict
     was_training = model.training
-    model.eval()
+    if was_training:  # MegEngine takes 2.5 ms to go through all modules
+        model.eval()
     try:
         with tqdm(total=len(patches), unit="patch", disable=not progress) as bar:
             for start in range(0, len(patches), batch_size):
@@ -104,7 +105,8 @@ def denoise_batches(
                 yield pred
                 bar.update(len(pred))
     finally:
-        model.train(was_training)
+        if was_training:
+            model.train()
 
 
 def denoise(model, patches, **options):
