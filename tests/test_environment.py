@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from rawkit.places import ROOT
+
+tomli = pytest.importorskip("tomli")
 
 
 def pins(name="requirements.txt"):
@@ -10,8 +14,7 @@ def pins(name="requirements.txt"):
 
 
 def test_every_package_that_is_asked_for_has_its_version():
-    text = (ROOT / "pyproject.toml").read_text()
-    needed, for_tests = re.findall(r"^(?:dependencies|test) = \[([^]]*)\]", text, re.MULTILINE)
-    needed, for_tests = (set(re.findall(r'"([\w-]+)', part)) for part in (needed, for_tests))
-    assert needed and needed | for_tests <= pins()
-    assert needed <= pins("tests/requirements-3.7.txt")
+    project = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]
+    parts = project["dependencies"], project["optional-dependencies"]["test"]
+    needed, for_tests = ({re.match(r"[\w-]+", x).group() for x in part} for part in parts)
+    assert needed | for_tests <= pins() and needed <= pins("tests/requirements-3.7.txt")

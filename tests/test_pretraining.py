@@ -49,13 +49,10 @@ def test_training_goes_on_from_weights_with_larger_crops(tmp_path):
 @pytest.mark.parametrize(
     "network, option, value, words",
     [
-        ("Baseline", "--learning-rate", "0", "learning_rate: found"),
-        ("Baseline", "--learning-rate", "-1", "learning_rate: found"),
-        ("Baseline", "--learning-rate", "nan", "learning_rate: found"),
-        ("Baseline", "--steps", 0, "steps: found 0"),
-        ("Baseline", "--scenes", 0, "scenes: found 0"),
+        ("Baseline", "--learning-rate", "0", "found learning_rate 0"),
+        ("Baseline", "--learning-rate", "nan", "found learning_rate nan"),
+        ("Baseline", "--steps", 0, "found steps 0"),
         ("Baseline", "--seed", -1, "found seed -1"),
-        ("Baseline", "--crop", 0, "crop: found 0"),
         ("Baseline", "--crop", 256, "crop: found 256"),
         ("Large", "--steps", 1, "found network 'Large', expected one of Baseline, BlindUNet"),
         ("release", "--steps", 9, "release: found steps, which it fixes"),

@@ -76,7 +76,7 @@ def _add_synth(commands):
 
 def _add_train(commands):
     add = commands.add_parser("train", help="train a network on synthetic data").add_argument
-    words = "BlindUNet or Baseline; or release: BlindUNet as good as the suite's weights"
+    words = "BlindUNet or Baseline; or release: BlindUNet nearly as good as the suite's"
     add("network", metavar="NETWORK", help=words)
     add("--folder", type=Path, help="default: pretrain in the outputs folder")
     add("--steps", type=int, help="default: 12000")

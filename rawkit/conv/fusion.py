@@ -104,11 +104,10 @@ def _computable(x):
 
 def _hooked(modules):
     """Whether hooks want to see what happens inside."""
-    if not HookHandler.hook_num:  # no hook was ever made; to ask all modules takes 3 ms
-        return False
-    owners = [getattr(module, "__self__", module) for module in modules]
-    parts = [p for owner in owners if isinstance(owner, M.Module) for p in owner.modules()]
-    return any(part._forward_hooks or part._forward_pre_hooks for part in parts)
+    owners = (getattr(module, "__self__", module) for module in modules)
+    parts = (p for owner in owners if isinstance(owner, M.Module) for p in owner.modules())
+    # to ask all modules takes 3 ms: not where no hook was ever made
+    return HookHandler.hook_num > 0 and any(p._forward_hooks or p._forward_pre_hooks for p in parts)
 
 
 def _run(x, params, graph, shapes):

@@ -31,7 +31,7 @@ def find_violation(before, after):
         The largest move of a mean, and where.
     """
     cases = []
-    height, width = (n // 2 * 2 for n in active_view(before).shape)
+    height, width = size = np.array(active_view(before).shape) // 2 * 2
     for (y, x), color, black in zip(CELL, before.phase, before.black_level.ravel()):
         old, new = (_blocks(active_view(p)[y:height:2, x:width:2]) for p in (before, after))
         light = np.maximum(old.mean(-1) - black, 0)
@@ -43,11 +43,10 @@ def find_violation(before, after):
         around = HALO * maximum_filter(light, 3, mode="nearest")
         beyond = np.abs(moved) - noise - CODE - np.maximum(share * light, around)
         if beyond.max() > 0:
-            row, column = np.unravel_index(beyond.argmax(), beyond.shape)
-            row_at = min(row * 2 * BLOCK, height - 2 * BLOCK) + y
-            column_at = min(column * 2 * BLOCK, width - 2 * BLOCK) + x
-            place = f"row {row_at}, column {column_at}"
-            return f"{color} by {moved[row, column]:+.1f} codes at {place}"
+            at = np.unravel_index(beyond.argmax(), beyond.shape)
+            top, left = np.minimum(np.multiply(at, 2 * BLOCK), size - 2 * BLOCK)
+            place = f"row {top + y}, column {left + x}"
+            return f"{color} by {moved[at]:+.1f} codes at {place}"
     one, other = (case for case in cases if case[0] == "G")
     noise = np.hypot(one[2], other[2])
     cases.append(("the greens apart", one[1] - other[1], noise, one[3], GREENS))

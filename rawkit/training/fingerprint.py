@@ -83,8 +83,8 @@ def _inside(thing):
         space, names = thing.__globals__, _global_names(thing.__code__)
         around = {name: space[name] for name in names if name in space}
         cells = [cell.cell_contents for cell in thing.__closure__ or ()]
-        code, words = thing.__code__, thing.__doc__
-        values = [x for x in code.co_consts if x is None or x is not words]
+        code = thing.__code__
+        values = [x for x in code.co_consts if x is None or x is not thing.__doc__]
         code = [code.co_code, code.co_names, values]
         return [code, thing.__defaults__, thing.__kwdefaults__, cells, around]
     if isinstance(thing, type):  # its other members with __ say where it was written

@@ -8,7 +8,7 @@ import numpy as np
 from ipywidgets import HTML, Dropdown, IntSlider
 
 from .figures import paint_error, paint_residual
-from .rendering import check_bayer, estimate_rendering, patch_error, render
+from .rendering import check_bayer, describe_error, estimate_rendering, render
 from .slider import CompareSlider, SliderPanel
 
 INPUT, REFERENCE, NOTHING = "input", "reference", "\u2013"
@@ -114,7 +114,7 @@ class Explorer(SliderPanel):
             return paint_residual(self.noisy[index], pred), ""
         bayer = self._mosaic(view, index)
         measured = self.gt is not None and view != REFERENCE
-        return render(bayer, rendering), patch_error(bayer, self.gt[index]) if measured else ""
+        return render(bayer, rendering), describe_error(bayer, self.gt[index]) if measured else ""
 
     def _compare(self):
         index = self.index

@@ -238,6 +238,6 @@ def check_bayer(bayer, name):
     return bayer
 
 
-def patch_error(pred, gt):
+def describe_error(pred, gt):
     """The `normalized_l1` of a mosaic, (H, W), in words; none where the ground truth is black."""
     return f"error {normalized_l1(pred[None], gt[None])[0]:.2f}" if gt.any() else ""

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-from .rendering import check_bayer, estimate_rendering, patch_error, render
+from .rendering import check_bayer, describe_error, estimate_rendering, render
 
 # slider.html, and within it slider.css and slider.js
 FILES = FileSystemLoader(str(Path(__file__).parent))
@@ -156,7 +156,7 @@ def compare(images, labels=NAMES, rendering=None, gt=None, max_bytes=250000):
         gt = images[2]
     notes = [""] * len(images)
     if gt is not None:
-        notes = ["" if i is gt else patch_error(i, gt) for i in images]
+        notes = ["" if i is gt else describe_error(i, gt) for i in images]
     rendering = rendering or estimate_rendering(images[0])
     pictures = [render(image, rendering) for image in images]
     return CompareSlider(pictures, labels[: len(pictures)], notes, max_bytes)
